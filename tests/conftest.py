@@ -1,0 +1,26 @@
+"""Settings of the whole test suite."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse to test kernels that were built from other sources than those in the tree."""
+    sys.path.append(str(ROOT))
+    try:
+        from cython_ext import stale_kernels
+    finally:
+        sys.path.remove(str(ROOT))
+    import skrand
+
+    # In a source tree without kernels this raises the explanation.
+    import skrand._ext
+
+    stale = stale_kernels(Path(skrand.__file__).parent / "_ext")
+    if stale:
+        names = ", ".join(stale)
+        raise pytest.UsageError(f"kernels are stale: run python -m cython_ext ({names})")
