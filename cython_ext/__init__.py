@@ -20,7 +20,7 @@ def kernel_names() -> list[str]:
 
 
 def digest(name: str) -> str:
-    """Return the sha256 of all that a kernel is compiled from: its own source, each pxd and header."""
+    """Return the sha256 of all a kernel is compiled from: its source, each pxd and header."""
     shared = [path for pattern in ("*.pxd", "*.h") for path in HERE.glob(pattern)]
     total = hashlib.sha256()
     for path in [HERE / f"{name}.pyx", *sorted(shared)]:

@@ -13,15 +13,13 @@ from pathlib import Path
 from setuptools import Distribution
 from setuptools.errors import BaseError
 
-from cython_ext import HERE, kernel_names, record_path
-from cython_ext.build import SHARED_UTILITY, BuildExt
+from cython_ext import HERE, digest, kernel_names, record_path
+from cython_ext.build import BuildExt
 
 TARGET = HERE.parent / "skrand" / "_ext"
 
 
 def _needs_build(name: str, mode: str) -> bool:
-    from cython_ext import digest
-
     record = record_path(TARGET, name)
     return not record.exists() or record.read_text().split() != [digest(name), mode]
 

@@ -1,6 +1,7 @@
 """The compiled kernels: ``skrand._ext.<name>`` is built from ``cython_ext/<name>.pyx``."""
 
-from typing import NoReturn
+from importlib import import_module
+from types import ModuleType
 
 _MISSING = """\
 skrand's compiled kernel {name!r} is missing from {where}
@@ -16,11 +17,14 @@ def _missing(name: str) -> ImportError:
     return ImportError(_MISSING.format(name=name, where=__path__[0]), name=f"{__name__}.{name}")
 
 
-def __getattr__(name: str) -> NoReturn:
-    # Reached by `from skrand._ext import name` when there is no such module.
+def __getattr__(name: str) -> ModuleType:
+    # `from skrand._ext import name` comes here before it looks for a module of that name.
     if name.startswith("__"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    raise _missing(name)
+    try:
+        return import_module(f"{__name__}.{name}")
+    except ModuleNotFoundError:
+        raise _missing(name) from None
 
 
 try:
