@@ -1,0 +1,25 @@
+"""What this distribution brings to skrand's registry: data only."""
+
+from skrand.registry import Entry, hookimpl
+
+
+@hookimpl
+def skrand_entries() -> list[Entry]:
+    """Declare the entries of this distribution."""
+    return [
+        Entry(
+            kind="estimator",
+            name="BandlimitedFeatures",
+            target="skrand_features:BandlimitedFeatures",
+            task=None,
+            summary="Random hidden layer with weights in a bounded box whose size the data choose",
+            capabilities=frozenset({"sparse", "multi-output", "float32", "inductive"}),
+            reference=(
+                "M. Li, S. Sonoda, F. Cao, Y. G. Wang, J. Liang. How Powerful are Shallow Neural "
+                "Networks with Bandlimited Random Weights? ICML 2023, PMLR 202:19960-19981. "
+                "arXiv:2008.08427"
+            ),
+            claim="skrand_features._claims:bandlimited",
+            since="0.1",
+        )
+    ]
