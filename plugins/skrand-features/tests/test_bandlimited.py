@@ -16,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from skrand_features import BandlimitedFeatures, BandlimitWarning, _bandlimited
+from threadpoolctl import threadpool_limits
 
 ACTIVATIONS = {"tanh": np.tanh, "gaussian": lambda z: np.exp(-(z**2)), "cos": np.cos}
 
@@ -79,6 +80,10 @@ def test_the_layer_follows_a_shift_of_the_data(cloud):
     near = BandlimitedFeatures(30, bandwidth=1.0, random_state=0).fit_transform(X)
     far = BandlimitedFeatures(30, bandwidth=1.0, random_state=0).fit_transform(X + 1000.0)
     np.testing.assert_allclose(far, near, atol=1e-10)
+    y = np.sin(X[:, 0])
+    near = BandlimitedFeatures(30, random_state=0).fit(X, y)
+    far = BandlimitedFeatures(30, random_state=0).fit(X + 1000.0, y)
+    assert far.bandwidth_ == pytest.approx(near.bandwidth_, rel=1e-9)
 
 
 def test_same_seed_same_bits_and_the_same_layer_at_every_bandwidth(wave):
@@ -92,6 +97,19 @@ def test_same_seed_same_bits_and_the_same_layer_at_every_bandwidth(wave):
     np.testing.assert_array_equal(chosen.transform(X), given.transform(X))
     other = BandlimitedFeatures(50, random_state=8).fit(X, y)
     assert not np.array_equal(chosen.random_weights_, other.random_weights_)
+
+
+def test_the_number_of_threads_changes_nothing():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1500, 40))
+    y = np.tanh(X[:, 0] + X[:, 1])
+    fitted = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            fitted.append(BandlimitedFeatures(300, random_state=0).fit(X, y))
+    assert fitted[0].bandwidth_ == fitted[1].bandwidth_
+    np.testing.assert_array_equal(fitted[0].random_weights_, fitted[1].random_weights_)
+    np.testing.assert_array_equal(fitted[0].random_offset_, fitted[1].random_offset_)
 
 
 def test_a_shared_random_state_is_advanced():

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 from scipy.sparse import issparse
+from scipy.spatial.distance import cdist
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.utils import check_random_state
@@ -24,7 +25,7 @@ __all__ = ["BandlimitWarning", "BandlimitedFeatures"]
 _LOWEST_RUNG = -4
 _HIGHEST_RUNG = 10
 # Rows that the distances behind the ladder are measured from.
-_SCALE_ROWS = 256
+_SCALE_ROWS = 128
 # Root of the relative GCV score above which the features count as having explained nothing.
 _UNEXPLAINED = 0.95
 # A score at the top of the ladder that is this much below the one before it is still falling.
@@ -362,11 +363,10 @@ def _data_scale(X: Any, rng: np.random.Generator) -> tuple[float, int]:
     """
     n_samples = X.shape[0]
     rows = np.sort(rng.choice(n_samples, min(n_samples, _SCALE_ROWS), replace=False))
-    if not issparse(X):
-        X = X - X.mean(axis=0)  # Far from the origin, distances would drown in rounding errors.
-    distances = euclidean_distances(X[rows], X)
+    # Neither depends on the number of threads, to the last bit.
+    distances = euclidean_distances(X[rows], X) if issparse(X) else cdist(X[rows], X)
     distances[np.arange(len(rows)), rows] = 0.0
-    # Distances of duplicates come out as rounding errors: the smallest that count are above them.
+    # Distances of sparse duplicates come out as rounding errors: those that count are above them.
     apart = distances > 1e-6 * distances.max(initial=0.0)
     if not apart.any():
         return 1.0, 2
