@@ -32,6 +32,7 @@ cdef extern from *:
      * the k-th slice of the sketch, the last one is the sign. */
     #define SKRAND_STREAM_HASH 3u
 
+    SKRAND_CLONES
     static void skrand_hash(
         uint64_t seed, uint64_t first, ptrdiff_t count, uint32_t *words)
     {
@@ -66,6 +67,7 @@ cdef extern from *:
     }
 
     /* Words of `rows` rows to places: place[] is the row of the sketch, value[] +-weight. */
+    SKRAND_CLONES
     static void skrand_places(
         const uint32_t *words, ptrdiff_t rows, int nnz, const int32_t *edges,
         const double *scale, double value, int32_t *place, double *values)
@@ -76,7 +78,8 @@ cdef extern from *:
                 uint32_t word = words[i * nnz + k];
                 uint64_t width = (uint64_t) (edges[k + 1] - edges[k]);
                 place[i * nnz + k] = edges[k] + (int32_t) (((word >> 1) * width) >> 31);
-                values[i * nnz + k] = word & 1 ? -plus : plus;
+                /* No branch: it would be mispredicted every other time. */
+                values[i * nnz + k] = plus * (1.0 - 2.0 * (double) (int) (word & 1));
             }
         }
     }
@@ -96,8 +99,8 @@ cdef extern from *:
             for (ptrdiff_t e = i * nnz; e < (i + 1) * nnz; e++) {                                \\
                 if (place[e] < low || place[e] >= high)                                          \\
                     continue;                                                                    \\
-                if (e + 2 < entries) {                                                           \\
-                    double *next = out + place[e + 2] * out_stride;                              \\
+                if (e + 8 < entries) {                                                           \\
+                    double *next = out + place[e + 8] * out_stride;                              \\
                     for (ptrdiff_t j = 0; j < columns && j < 64; j += 8)                         \\
                         SKRAND_PREFETCH(next + j);                                               \\
                 }                                                                                \\
