@@ -198,7 +198,8 @@ cdef extern from *:
                 skrand_philox(seed, block, (uint32_t) (r >> 2), SKRAND_STREAM_PICK, words);
             if ((r & 127) == 0)
                 skrand_philox(seed, block, (uint32_t) (r >> 7), SKRAND_STREAM_OUT, signs);
-            ptrdiff_t other = r + (ptrdiff_t) (((uint64_t) words[r & 3] * (uint64_t) (size - r)) >> 32);
+            uint64_t left = (uint64_t) (size - r);
+            ptrdiff_t other = r + (ptrdiff_t) ((words[r & 3] * left) >> 32);
             int32_t taken = order[other];
             order[other] = order[r];
             order[r] = taken;
