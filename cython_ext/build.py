@@ -86,11 +86,14 @@ class BuildExt(build_ext):
         """Translate to C, add the flags that this compiler takes, compile, leave the records."""
         from Cython.Build import cythonize
 
+        # Taken first: a source that changes from now on is stale, not silently up to date.
+        mode = "debug" if self.debug_kernels else "release"
+        self.records = {name: f"{digest(name)} {mode}\n" for name in kernel_names()}
         compile_args, link_args = self._flags()
         for extension in self.extensions:
             extension.extra_compile_args = [*compile_args]
             extension.extra_link_args = [*link_args]
-        build_dir = Path(self.build_temp) / ("debug" if self.debug_kernels else "release")
+        build_dir = Path(self.build_temp) / mode
         translated = cythonize(
             self.extensions,
             build_dir=str(build_dir),
@@ -117,12 +120,17 @@ class BuildExt(build_ext):
 
     def build_extension(self, ext: Extension) -> None:
         """Compile one kernel and write the sha256 of its source beside it."""
-        super().build_extension(ext)
         name = ext.name.rpartition(".")[2]
-        if name in kernel_names():
-            directory = Path(self.get_ext_fullpath(ext.name)).parent
-            mode = "debug" if self.debug_kernels else "release"
-            record_path(directory, name).write_text(f"{digest(name)} {mode}\n")
+        if name not in self.records:
+            super().build_extension(ext)
+            return
+        built = Path(self.get_ext_fullpath(ext.name))
+        record = record_path(built.parent, name)
+        if not record.exists() or record.read_text() != self.records[name]:
+            # setuptools would go by times, and knows neither the header nor the directives.
+            built.unlink(missing_ok=True)
+        super().build_extension(ext)
+        record.write_text(self.records[name])
 
     def get_outputs(self) -> list[str]:
         """Return the built files; the records belong to them."""
@@ -160,7 +168,7 @@ class BuildExt(build_ext):
             sys.stderr.write(NO_OPENMP.format(flag="-fopenmp"))
             self.warn("OpenMP is missing: kernels are built without threads")
         if self._builds(MVEC_PROGRAM, [], ["-lmvec", "-lm"]):
-            link_args += ["-lmvec", "-lm"]
+            link_args += ["-Wl,--as-needed", "-lmvec", "-lm"]
         return compile_args, link_args
 
     def _builds(self, program: str, flags: list[str], libraries: list[str] | None = None) -> bool:

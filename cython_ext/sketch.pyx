@@ -99,9 +99,9 @@ cdef extern from *:
             for (ptrdiff_t e = i * nnz; e < (i + 1) * nnz; e++) {                                \\
                 if (place[e] < low || place[e] >= high)                                          \\
                     continue;                                                                    \\
-                if (e + 8 < entries) {                                                           \\
-                    double *next = out + place[e + 8] * out_stride;                              \\
-                    for (ptrdiff_t j = 0; j < columns && j < 64; j += 8)                         \\
+                if (e + 2 < entries) {                                                           \\
+                    double *next = out + place[e + 2] * out_stride;                              \\
+                    for (ptrdiff_t j = 0; j < columns; j += 8)                                   \\
                         SKRAND_PREFETCH(next + j);                                               \\
                 }                                                                                \\
                 double v = values[e];                                                            \\
@@ -113,6 +113,24 @@ cdef extern from *:
     }
     SKRAND_ADD_ROWS(skrand_add_rows_f64, double)
     SKRAND_ADD_ROWS(skrand_add_rows_f32, float)
+
+    /* tile = X, in C order, eight columns at a time: the reads follow eight streams, and each
+     * cache line of the tile is written once. */
+    #define SKRAND_GATHER(NAME, TYPE)                                                            \\
+    static void NAME(                                                                            \\
+        const TYPE *x, ptrdiff_t row_stride, ptrdiff_t column_stride,                            \\
+        ptrdiff_t rows, ptrdiff_t columns, TYPE *tile)                                           \\
+    {                                                                                            \\
+        for (ptrdiff_t first = 0; first < columns; first += 8) {                                 \\
+            ptrdiff_t take = columns - first < 8 ? columns - first : 8;                          \\
+            const TYPE *source = x + first * column_stride;                                      \\
+            for (ptrdiff_t i = 0; i < rows; i++)                                                 \\
+                for (ptrdiff_t j = 0; j < take; j++)                                             \\
+                    tile[i * columns + first + j] = source[i * row_stride + j * column_stride];  \\
+        }                                                                                        \\
+    }
+    SKRAND_GATHER(skrand_gather_f64, double)
+    SKRAND_GATHER(skrand_gather_f32, float)
 
     /* ---- fast Walsh-Hadamard transform ---------------------------------------------------
      * Of the rows of a (size, width) array, in place, not normalized. The butterflies at
@@ -220,6 +238,12 @@ cdef extern from *:
         const float* x, Py_ssize_t row_stride, Py_ssize_t rows, Py_ssize_t columns, int nnz,
         const int32_t* place, const double* values, int32_t low, int32_t high,
         double* out, Py_ssize_t out_stride) noexcept nogil
+    void skrand_gather_f64(
+        const double* x, Py_ssize_t row_stride, Py_ssize_t column_stride,
+        Py_ssize_t rows, Py_ssize_t columns, double* tile) noexcept nogil
+    void skrand_gather_f32(
+        const float* x, Py_ssize_t row_stride, Py_ssize_t column_stride,
+        Py_ssize_t rows, Py_ssize_t columns, float* tile) noexcept nogil
     void skrand_fwht_f64(double* x, Py_ssize_t size, Py_ssize_t width) noexcept nogil
     void skrand_fwht_f32(float* x, Py_ssize_t size, Py_ssize_t width) noexcept nogil
     void skrand_srht_in(
@@ -245,16 +269,15 @@ cdef int _sparse_sign_part(
     cdef Py_ssize_t batch = max(<Py_ssize_t> 1, <Py_ssize_t> 512 // nnz)
     cdef bint gather = column_stride != 1 and columns > 1
     if gather:
-        # Rows that are not contiguous are copied to a tile that fits in the first cache.
-        batch = min(batch, max(<Py_ssize_t> 8, <Py_ssize_t> 2048 // columns))
+        # Rows that are not contiguous are copied to a tile that fits in the second cache.
+        batch = min(batch, max(<Py_ssize_t> 16, <Py_ssize_t> 32768 // columns))
     cdef Py_ssize_t entries = batch * nnz
     cdef uint32_t* words = <uint32_t*> malloc(entries * sizeof(uint32_t))
     cdef int32_t* place = <int32_t*> malloc(entries * sizeof(int32_t))
     cdef double* values = <double*> malloc(entries * sizeof(double))
     cdef floating* tile = NULL
     cdef const floating* rows_at
-    cdef const floating* column
-    cdef Py_ssize_t i, j, start = 0, rows, stride
+    cdef Py_ssize_t start = 0, rows, stride
     cdef int status = -1
     if gather:
         tile = <floating*> malloc(batch * columns * sizeof(floating))
@@ -270,10 +293,10 @@ cdef int _sparse_sign_part(
             rows_at = x + start * row_stride
             stride = row_stride
             if gather:
-                for j in range(columns):
-                    column = rows_at + j * column_stride
-                    for i in range(rows):
-                        tile[i * columns + j] = column[i * row_stride]
+                if floating is double:
+                    skrand_gather_f64(rows_at, row_stride, column_stride, rows, columns, tile)
+                else:
+                    skrand_gather_f32(rows_at, row_stride, column_stride, rows, columns, tile)
                 rows_at = tile
                 stride = columns
             if floating is double:
@@ -401,9 +424,9 @@ cdef int _srht_part(
     uint64_t seed, uint64_t row_offset, double* out, Py_ssize_t out_stride,
 ) noexcept nogil:
     """Add all rows to `columns` columns of the sketch; -1 if out of memory."""
-    # A panel of a block, of one cache line a row or more, stays in the second cache.
+    # A panel of a block, of one cache line a row or more, is half of a usual second cache.
     cdef Py_ssize_t line = 64 // <Py_ssize_t> sizeof(floating)
-    cdef Py_ssize_t width = max(line, 131072 // (size * <Py_ssize_t> sizeof(floating)))
+    cdef Py_ssize_t width = max(line, 524288 // (size * <Py_ssize_t> sizeof(floating)))
     width = min(width // line * line, columns)
     cdef floating* panel = <floating*> malloc(size * width * sizeof(floating))
     cdef double* signs = <double*> malloc(size * sizeof(double))
@@ -444,12 +467,15 @@ cdef int _srht_part(
                         for j in range(take):
                             row[j] = w * source[i * row_stride + j]
                 else:
-                    for j in range(take):
-                        for i in range(rows):
-                            panel[(low + i) * take + j] = (
-                                <floating> signs[low + i]
-                                * source[i * row_stride + j * column_stride]
-                            )
+                    row = panel + low * take
+                    if floating is double:
+                        skrand_gather_f64(source, row_stride, column_stride, rows, take, row)
+                    else:
+                        skrand_gather_f32(source, row_stride, column_stride, rows, take, row)
+                    for i in range(rows):
+                        w = <floating> signs[low + i]
+                        for j in range(take):
+                            row[i * take + j] *= w
                 if floating is double:
                     skrand_fwht_f64(panel, size, take)
                 else:

@@ -86,16 +86,62 @@ def test_unbuilt_tree_explains_itself(tree):
     run("-c", "import skrand", cwd=tree)
 
 
+# What docs/contributing.md tells the author of a kernel to write, with the vector exp of kernels.h.
+FRESH = '''
+from cython cimport floating
+
+cdef extern from *:
+    """
+    #include "kernels.h"
+    #define EXP_SUM(NAME, TYPE, EXP)                                       \\
+    SKRAND_CLONES                                                          \\
+    static TYPE NAME(const TYPE *x, ptrdiff_t n)                           \\
+    {                                                                      \\
+        TYPE total = 0;                                                    \\
+        _Pragma("omp simd reduction(+:total)")                             \\
+        for (ptrdiff_t i = 0; i < n; i++)                                  \\
+            total += EXP(x[i]);                                            \\
+        return total;                                                      \\
+    }
+    EXP_SUM(exp_sum_f64, double, exp)
+    EXP_SUM(exp_sum_f32, float, expf)
+    """
+    double exp_sum_f64(const double* x, Py_ssize_t n) nogil
+    float exp_sum_f32(const float* x, Py_ssize_t n) nogil
+
+
+def exp_sum(const floating[::1] x):
+    if floating is double:
+        return exp_sum_f64(&x[0], x.shape[0])
+    else:
+        return exp_sum_f32(&x[0], x.shape[0])
+
+
+def at(const double[:] x, Py_ssize_t i):
+    return x[i]
+'''
+
+CHECK_FRESH = """
+import numpy as np
+from skrand._ext import fresh, threads
+threads.max_threads()
+x = np.random.default_rng(0).standard_normal(1003)
+assert abs(fresh.exp_sum(x) / np.exp(x).sum() - 1) < 1e-14
+single = x.astype(np.float32)
+assert abs(fresh.exp_sum(single) / np.exp(single).sum(dtype=float) - 1) < 1e-5
+"""
+
+
 def test_new_kernel_needs_no_entry_and_may_fail_alone(tree):
     keep_only(tree, "threads")
-    good = "def at(const double[:] x, Py_ssize_t i):\n    return x[i]\n"
+    good = FRESH
     (tree / "cython_ext" / "fresh.pyx").write_text(good)
     (tree / "cython_ext" / "wrong.pyx").write_text("def f(: pass\n")
     done = run("-m", "cython_ext", cwd=tree, check=False)
     assert done.returncode == 1
     assert "built (release): fresh, threads" in done.stdout
     assert "failed: wrong" in done.stderr
-    run("-c", "from skrand._ext import fresh, threads; threads.max_threads()", cwd=tree)
+    run("-c", CHECK_FRESH, cwd=tree)
     done = run("-c", "from skrand._ext import wrong", cwd=tree, check=False)
     assert "compiled kernel 'wrong' is missing" in done.stderr
 
