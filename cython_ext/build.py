@@ -108,6 +108,7 @@ class BuildExt(build_ext):
                 "nonecheck": False,
                 "cdivision": True,
                 "embedsignature": True,
+                "show_performance_hints": False,
             },
         )
         for extension, source in zip(self.extensions, translated, strict=True):
@@ -161,6 +162,9 @@ class BuildExt(build_ext):
         if self.compiler.compiler_type == "msvc":
             return ["/O2", "/openmp"], []
         compile_args, link_args = ["-O3", "-g0", "-fno-math-errno"], []
+        if self.debug_kernels:
+            # Cython's code for leaving a parallel loop on an error.
+            compile_args.append("-Wno-maybe-uninitialized")
         if self._builds(OPENMP_PROGRAM, ["-fopenmp"]):
             compile_args.append("-fopenmp")
             link_args.append("-fopenmp")
