@@ -1,3 +1,37 @@
-"""skrand: randomized solvers with scikit-learn's interface."""
+"""skrand: randomized solvers with scikit-learn's interface.
+
+Importing this imports nothing else; every name is fetched on first use.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0.dev0"
+
+if TYPE_CHECKING:
+    from skrand.registry import make_solver
+    from skrand.regression import SketchedRegressor
+
+#: Public name -> module that has it.
+_HOME = {
+    "SketchedRegressor": "skrand.regression",
+    "make_solver": "skrand.registry",
+}
+
+_MODULES = ("base", "exceptions", "linalg", "registry", "regression", "testing")
+
+__all__ = ["SketchedRegressor", "__version__", "make_solver"]
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOME:
+        value = getattr(import_module(_HOME[name]), name)
+        globals()[name] = value
+        return value
+    if name in _MODULES:
+        return import_module(f"skrand.{name}")
+    raise AttributeError(f"module 'skrand' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *_MODULES})

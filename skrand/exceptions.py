@@ -5,6 +5,7 @@ reported with scikit-learn's own :class:`sklearn.exceptions.ConvergenceWarning`.
 """
 
 __all__ = [
+    "AmbiguousNameError",
     "IncompatibleSolverError",
     "InvalidParameterError",
     "PluginError",
@@ -29,6 +30,10 @@ class IncompatibleSolverError(ValueError):
 
 class UnknownNameError(ValueError, LookupError):
     """No registered entry has this name; the message suggests the nearest ones."""
+
+
+class AmbiguousNameError(UnknownNameError):
+    """Several registered entries have this name; the message lists their full names."""
 
 
 class PluginError(ImportError):

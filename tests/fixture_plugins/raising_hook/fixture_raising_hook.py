@@ -1,0 +1,8 @@
+"""A plugin whose hook raises."""
+
+from skrand.registry import Entry, hookimpl
+
+
+@hookimpl
+def skrand_entries():
+    raise RuntimeError("the hook went wrong")
