@@ -1,0 +1,325 @@
+"""Linear regression as a scikit-learn estimator."""
+
+from __future__ import annotations
+
+import warnings
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    RegressorMixin,
+    TransformerMixin,
+)
+from sklearn.callback import with_callbacks
+from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skrand._validation import check_boolean, check_integer, check_n_jobs, check_real
+from skrand.base import SolverMixin
+from skrand.exceptions import RankWarning
+from skrand.regression.problem import LeastSquares
+
+__all__ = ["SketchedRegressor"]
+
+
+class SketchedRegressor(
+    ClassNamePrefixFeaturesOutMixin,
+    SolverMixin,
+    RegressorMixin,
+    TransformerMixin,
+    BaseEstimator,
+):
+    """Linear least squares that is fast, safe at any condition number, and says what it achieved.
+
+    Minimises ``sum_i w_i (x_i . coef + intercept - y_i)^2 + alpha |coef|^2``. By default the
+    cheapest solver that reaches a backward error of ten unit roundoffs is used; on dense data of
+    moderate condition that is a Cholesky factorisation, on ill-conditioned data a randomized
+    preconditioner. Columns are scaled to unit norm internally, so units do not matter.
+
+    Parameters
+    ----------
+    alpha : float, default=0.0
+        Penalty on the squared norm of the coefficients; the intercept is never penalised.
+    solver : str or Solver, default="auto"
+        A solver registered for the task "least-squares" (see ``skrand list least-squares``), or a
+        solver object. "auto" tries the registered solvers from the cheapest up until one reaches
+        `tol`.
+    sketch : str or operator, default="auto"
+        Family of random sketches, for the solvers that sketch: "gaussian", "rademacher", "srht",
+        "countsketch", "sparse-sign", or an operator of :mod:`skrand.linalg`. "auto" leaves it to
+        the solver. A solver that does not sketch refuses any other value.
+    sketch_size : int or float, default=None
+        Rows of the sketch; a float above 1 is a multiple of the number of features. None leaves it
+        to the solver.
+    sketch_nnz : int, default=8
+        Entries in each column of a sparse sign sketch.
+    tol : float, default=None
+        Relative backward error to reach. None is ten unit roundoffs, 1.1e-15.
+    max_iter : int, default=100
+        Most iterations of an iterative solver.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept. The data are centred implicitly, without a copy.
+    n_jobs : int, default=None
+        Threads inside one fit; None is what OpenMP would use. The result does not depend on it.
+    random_state : int, RandomState instance or None, default=None
+        Determines the sketches. The same int gives the same bits.
+    verbose : int, default=0
+        If not 0, a line a fit goes to the logger "skrand" at level INFO instead of DEBUG.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
+        Coefficients, float32 for float32 data.
+    intercept_ : float or ndarray of shape (n_targets,)
+        Intercept; 0.0 if ``fit_intercept=False``.
+    solver_ : str
+        Name of the solver that gave the answer.
+    solver_path_ : list of str
+        Names of all solvers that were tried.
+    rank_ : int
+        Numerical rank of the centred, column-scaled data.
+    condition_ : float
+        Condition number of the centred, column-scaled data, estimated from the factor used.
+    n_iter_ : int
+        Iterations; 0 for a direct solver.
+    converged_ : bool
+        Whether the solver reached its tolerance.
+    history_ : list of dict
+        One record an iteration.
+    n_passes_ : int
+        How often the data was read.
+    backward_error_ : float or None
+        Relative backward error achieved by an exact solver; None after solver "sketch".
+    error_estimate_ : float or ndarray of shape (n_targets,) or None
+        Estimate of ``|X (coef_ - coef*)|`` by a solver that approximates; None if it is exact.
+    residual_norm_ : float or ndarray of shape (n_targets,)
+        Square root of the weighted sum of squared residuals.
+    objective_ : float or ndarray of shape (n_targets,)
+        Value of the objective.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of str
+        Names of the features, if the data had names.
+
+    See Also
+    --------
+    sklearn.linear_model.LinearRegression : Slower, and drops directions below 1e-6 by default.
+    sklearn.linear_model.Ridge : The same objective with a penalty.
+
+    Notes
+    -----
+    A :exc:`~skrand.exceptions.RankWarning` says that the coefficients are not determined by the
+    data; those of minimum norm, in the scaled columns, are returned. A
+    :exc:`~sklearn.exceptions.ConvergenceWarning` carries the error achieved.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from skrand import SketchedRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = SketchedRegressor().fit(X, y)
+    >>> model.solver_, round(model.score(X, y), 4)
+    ('chol', 0.5177)
+    """
+
+    _solver_parameters = {
+        "sketch": True,
+        "sketch_size": True,
+        "sketch_nnz": True,
+        "tol": False,
+        "max_iter": False,
+        "n_jobs": False,
+    }
+
+    def __init__(
+        self,
+        *,
+        alpha=0.0,
+        solver="auto",
+        sketch="auto",
+        sketch_size=None,
+        sketch_nnz=8,
+        tol=None,
+        max_iter=100,
+        fit_intercept=True,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.alpha = alpha
+        self.solver = solver
+        self.sketch = sketch
+        self.sketch_size = sketch_size
+        self.sketch_nnz = sketch_nnz
+        self.tol = tol
+        self.max_iter = max_iter
+        self.fit_intercept = fit_intercept
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @with_callbacks
+    def fit(self, X, y, sample_weight=None):
+        """Fit the coefficients.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Training data. float32 stays float32; it is neither copied nor changed.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets.
+        sample_weight : array-like of shape (n_samples,) or float, default=None
+            Non-negative weights, not all zero.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data is not allowed; the message says what is.
+        IncompatibleSolverError
+            If the solver cannot take this data; the message names solvers that can.
+        """
+        self._check_parameters()
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            dtype=[np.float64, np.float32],
+            multi_output=True,
+            y_numeric=True,
+        )
+        problem = LeastSquares(
+            A=X,
+            b=y.reshape(len(y), -1),
+            weights=_check_sample_weight(sample_weight, X),
+            ridge=float(self.alpha),
+            intercept=self.fit_intercept,
+        )
+        solution = self._run_solver(problem, lambda x: self._attributes(problem, x, y.ndim))
+        self._set_diagnostics(solution, y.ndim)
+        return self
+
+    def predict(self, X):
+        """Predict the target of every row.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
+        return X @ self.coef_.T + self.intercept_
+
+    def transform(self, X):
+        """Return the predictions as columns, one a target: for stacking, or inside a Pipeline.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        X_new : ndarray of shape (n_samples, n_targets)
+        """
+        return self.predict(X).reshape(-1, self._n_features_out)
+
+    def fit_transform(self, X, y, sample_weight=None):
+        """Fit and return the predictions of the training data as columns.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            See :meth:`fit`.
+
+        Returns
+        -------
+        X_new : ndarray of shape (n_samples, n_targets)
+        """
+        return self.fit(X, y, sample_weight=sample_weight).transform(X)
+
+    @property
+    def _n_features_out(self):
+        return 1 if self.coef_.ndim == 1 else len(self.coef_)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.target_tags.multi_output = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    def _check_parameters(self):
+        check_real(self, "alpha", self.alpha, 0.0)
+        check_real(self, "tol", self.tol, 0.0, closed="neither", options=(None,))
+        check_integer(self, "max_iter", self.max_iter, 1)
+        check_boolean(self, "fit_intercept", self.fit_intercept)
+        check_n_jobs(self, self.n_jobs)
+
+    def _attributes(self, problem: LeastSquares, x: np.ndarray, ndim: int) -> dict[str, Any]:
+        """Return the fitted attributes that follow from coefficients `x` of shape (d, k)."""
+        dtype = problem.A.dtype
+        coef = np.ascontiguousarray(x.T.astype(dtype, copy=False))
+        intercept = problem.offset(x).astype(dtype) if problem.intercept else None
+        if ndim == 1:
+            coef = coef[0]
+            intercept = None if intercept is None else intercept[0]
+        return {"coef_": coef, "intercept_": 0.0 if intercept is None else intercept}
+
+    def _set_diagnostics(self, solution, ndim):
+        def by_target(values):
+            return None if values is None else (float(values[0]) if ndim == 1 else values)
+
+        extra = solution.extra
+        estimate = extra.get("error_estimate")
+        self.solver_path_ = extra.get("solver_path", [solution.solver])
+        self.rank_ = extra.get("rank")
+        self.condition_ = extra.get("condition")
+        self.n_passes_ = solution.oracles.get("passes", 0)
+        self.backward_error_ = solution.residual if estimate is None else None
+        self.error_estimate_ = by_target(estimate)
+        self.residual_norm_ = by_target(extra.get("residual_norm"))
+        self.objective_ = by_target(extra.get("objective"))
+        if self.rank_ is not None and self.rank_ < self.n_features_in_:
+            warnings.warn(
+                f"The data have rank {self.rank_}, fewer than their {self.n_features_in_} "
+                "features, so the coefficients are not unique: those of minimum norm, in the "
+                "scaled columns, were returned. A positive alpha makes them unique.",
+                RankWarning,
+                stacklevel=4,
+            )
+
+
+def _check_sample_weight(sample_weight, X):
+    """Return the weights as a float64 array of shape (n_samples,), or None."""
+    if sample_weight is None:
+        return None
+    n_samples = X.shape[0]
+    if isinstance(sample_weight, Real):
+        sample_weight = np.full(n_samples, sample_weight, dtype=np.float64)
+    weights = check_array(
+        sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
+    )
+    if weights.ndim != 1:
+        raise ValueError(f"sample_weight must be 1-D. Got an array of shape {weights.shape}.")
+    check_consistent_length(X, weights)
+    if weights.min() < 0:
+        worst = int(weights.argmin())
+        raise ValueError(
+            f"sample_weight must be non-negative. Got {weights[worst]} at position {worst}."
+        )
+    if weights.max() == 0:
+        raise ValueError("sample_weight must have a positive entry. Got all zeros.")
+    return weights

@@ -1,0 +1,245 @@
+"""What the least-squares drivers share: a factor of the scaled matrix, and refinement with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+
+from skrand.base import Monitor, Solution
+from skrand.regression.problem import LeastSquares
+
+__all__ = [
+    "TOLERANCE",
+    "UNIT",
+    "Factor",
+    "backward_error",
+    "column_scale",
+    "refine",
+    "solution",
+    "solve_rows",
+    "with_ridge_rows",
+]
+
+UNIT = np.finfo(np.float64).eps / 2
+
+#: Relative backward error, 10 unit roundoffs, that an exact solver aims at.
+TOLERANCE = 10 * UNIT
+
+
+def column_scale(norms: np.ndarray, problem: LeastSquares) -> np.ndarray:
+    """Return what makes all columns, with their ridge rows, unit.
+
+    It is 0 for columns that are nothing but rounding: their coefficients are then 0.
+    """
+    negligible = norms <= problem.negligible_norms()
+    norms = np.hypot(norms, np.sqrt(problem.ridge))
+    return np.divide(1.0, norms, out=np.zeros_like(norms), where=~negligible)
+
+
+@dataclass(frozen=True, eq=False)
+class Factor:
+    """An N with nearly orthonormal ``M N``: preconditioner and pseudo-inverse in one.
+
+    ``M`` is the problem's matrix with its ridge rows and with its columns scaled by ``scale``. The
+    normal equations of the problem are then solved by ``scale N N^T scale``.
+
+    Parameters
+    ----------
+    scale : ndarray of shape (d,)
+        Inverse column norms, 0 where a column is left out.
+    condition : float
+        Condition number of M, without what was cut.
+    rank : int
+        Number of columns of N.
+    right : callable
+        ``right(y)`` is ``N y``.
+    left : callable
+        ``left(g)`` is ``N^T g``.
+    dual_norm : callable
+        ``dual_norm(g, mu)`` is ``|(M^T M + mu I)^{-1/2} g|``, or an upper bound, for each column
+        of g and entry of mu.
+    """
+
+    scale: np.ndarray
+    condition: float
+    rank: int
+    right: Callable[[np.ndarray], np.ndarray]
+    left: Callable[[np.ndarray], np.ndarray]
+    dual_norm: Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+    @classmethod
+    def from_svd(cls, scale: np.ndarray, values: np.ndarray, Vt: np.ndarray, cut: float) -> Factor:
+        """Take singular values and right vectors of M; those below `cut` of the largest go."""
+        rank = int(np.count_nonzero(values > cut * values[:1]))
+        N = Vt[:rank].T / values[:rank]
+        condition = float(values[0] / values[rank - 1]) if rank else np.inf
+
+        def dual_norm(g: np.ndarray, mu: np.ndarray) -> np.ndarray:
+            size = np.sqrt(values[:, None] ** 2 + np.maximum(mu, np.finfo(np.float64).tiny))
+            return np.linalg.norm((Vt @ g) / size, axis=0)
+
+        return cls(scale, condition, rank, lambda y: N @ y, lambda g: N.T @ g, dual_norm)
+
+    @classmethod
+    def from_cholesky(cls, scale: np.ndarray, R: np.ndarray, condition: float) -> Factor:
+        """Take an upper Cholesky factor of the Gram matrix of the columns with a nonzero scale."""
+        used = np.flatnonzero(scale)
+
+        def right(y: np.ndarray) -> np.ndarray:
+            x = np.zeros((len(scale), y.shape[1]))
+            x[used] = scipy.linalg.solve_triangular(R, y, check_finite=False)
+            return x
+
+        def left(g: np.ndarray) -> np.ndarray:
+            return scipy.linalg.solve_triangular(R, g[used], trans=1, check_finite=False)
+
+        def dual_norm(g: np.ndarray, mu: np.ndarray) -> np.ndarray:
+            by_mu = np.linalg.norm(g, axis=0) / np.sqrt(np.maximum(mu, np.finfo(np.float64).tiny))
+            return np.minimum(np.linalg.norm(left(g), axis=0), by_mu)
+
+        return cls(scale, condition, len(used), right, left, dual_norm)
+
+    def solve(self, gradient: np.ndarray) -> np.ndarray:
+        """Solve the normal equations approximately for the right-hand side `gradient`."""
+        scale = self.scale[:, None]
+        return scale * self.right(self.left(scale * gradient))
+
+
+def solve_rows(
+    rows: np.ndarray, target: np.ndarray, scale: np.ndarray
+) -> tuple[Factor, np.ndarray]:
+    """Solve explicit least-squares rows (a sketch of M, or M itself) whose columns are scaled.
+
+    QR, then the singular value decomposition of R, which is what LAPACK's ``gelsd`` does with a
+    tall matrix. Singular values below 30 unit roundoffs of the largest are cut: the answer is then
+    the one of minimum norm in the scaled variables. Costs ``2 m d^2 + O(d^3)`` flops for m rows.
+
+    Returns
+    -------
+    factor : Factor
+        Of the rows given.
+    x : ndarray of shape (d, k)
+        Their solution.
+    """
+    if rows.shape[0] > rows.shape[1]:
+        projected, rows = scipy.linalg.qr_multiply(rows, target.T, mode="right")
+        target = projected.T
+    U, values, Vt = scipy.linalg.svd(rows, full_matrices=False, check_finite=False)
+    factor = Factor.from_svd(scale, values, Vt, cut=30 * UNIT)
+    coordinates = U[:, : factor.rank].T @ target
+    return factor, scale[:, None] * factor.right(coordinates)
+
+
+def with_ridge_rows(
+    rows: np.ndarray, target: np.ndarray, scale: np.ndarray, ridge: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Append the ridge to scaled rows: ``sqrt(ridge) diag(scale)``, with target 0."""
+    if ridge == 0:
+        return rows, target
+    zeros = np.zeros((len(scale), target.shape[1]))
+    return np.vstack([rows, np.sqrt(ridge) * np.diag(scale)]), np.vstack([target, zeros])
+
+
+def backward_error(
+    factor: Factor, problem: LeastSquares, x: np.ndarray, residual: np.ndarray, gradient: np.ndarray
+) -> float:
+    """Return the smallest relative change of the scaled matrix and the target that makes x exact.
+
+    The Karlson-Walden estimate, which is within a factor of two of the truth, with the factor in
+    place of the exact singular values. It is relative to the Frobenius norm; the worst target
+    counts.
+    """
+    # The ridge is a block of rows sqrt(ridge) I with target 0, so it has residuals too.
+    r_norm = np.hypot(
+        np.linalg.norm(residual, axis=0), np.sqrt(problem.ridge) * np.linalg.norm(x, axis=0)
+    )
+    b_norm = np.linalg.norm(problem.target, axis=0)
+    inverse = np.divide(1, factor.scale, out=np.zeros_like(factor.scale), where=factor.scale > 0)
+    x_norm = np.linalg.norm(inverse[:, None] * x, axis=0)
+    matrix_norm = np.sqrt(max(1, np.count_nonzero(factor.scale)))
+    size = np.maximum(np.hypot(b_norm, matrix_norm * x_norm), np.finfo(np.float64).tiny)
+    # With theta = |M| / |b| the weight of changes of b: theta^2 r^2 / (1 + theta^2 x^2).
+    mu = (matrix_norm * r_norm / size) ** 2
+    distance = factor.dual_norm(factor.scale[:, None] * gradient, mu)
+    return float(np.max(distance / size, initial=0.0))
+
+
+def refine(
+    problem: LeastSquares,
+    factor: Factor,
+    x: np.ndarray,
+    monitor: Monitor,
+    *,
+    tol: float,
+    max_iter: int,
+    threads: int,
+    step: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> Solution:
+    """Refine `x` on the true residual until its backward error is at most `tol`.
+
+    Each iteration reads the data once, plus what `step` reads. It ends early when the error no
+    longer falls: that is the floor that rounding allows.
+
+    Parameters
+    ----------
+    step : callable, optional
+        ``step(gradient)`` solves the normal equations better than ``factor.solve`` alone.
+    """
+    best, best_error, best_state = x, np.inf, None
+    n_iter, stopped = 0, False
+    for n_iter in range(1, max_iter + 1):
+        residual, gradient = problem.residual(x, threads)
+        error = backward_error(factor, problem, x, residual, gradient)
+        if not error < best_error:
+            break
+        stalled = error > 0.5 * best_error
+        best, best_error, best_state = x, error, residual
+        current = x
+        stopped = monitor({"iteration": n_iter, "residual": error, "x": lambda c=current: c})
+        if error <= tol or stopped or stalled or n_iter == max_iter:
+            break
+        x = x + (factor.solve(gradient) if step is None else step(gradient))
+    converged = best_error <= tol
+    message = "" if converged else _shortfall(best_error, tol, stopped, n_iter == max_iter)
+    if best_state is None:
+        best_state = problem.residual(best, threads)[0]
+    return solution(problem, factor, best, best_state, converged, n_iter, best_error, message)
+
+
+def solution(
+    problem: LeastSquares,
+    factor: Factor,
+    x: np.ndarray,
+    residual: np.ndarray,
+    converged: bool,
+    n_iter: int,
+    error: float,
+    message: str = "",
+    **extra: object,
+) -> Solution:
+    """Collect what every least-squares solver reports."""
+    squares = (residual**2).sum(axis=0)
+    return Solution(
+        x=x,
+        converged=converged,
+        n_iter=n_iter,
+        residual=error,
+        message=message,
+        extra={
+            "rank": factor.rank,
+            "condition": factor.condition,
+            "residual_norm": np.sqrt(squares),
+            "objective": squares + problem.ridge * (x**2).sum(axis=0),
+            **extra,
+        },
+    )
+
+
+def _shortfall(error: float, tol: float, stopped: bool, exhausted: bool) -> str:
+    if stopped:
+        return "A callback asked it to stop."
+    cause = "max_iter was reached" if exhausted else "rounding allows no better"
+    return f"The backward error is {error:.1e} where {tol:.1e} was asked for: {cause}."

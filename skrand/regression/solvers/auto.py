@@ -1,0 +1,105 @@
+"""The cheapest solver that gives a verified answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from skrand import registry
+from skrand.base import Monitor, Solution, Solver, same_value
+from skrand.exceptions import PluginError
+from skrand.regression.problem import LeastSquares
+
+__all__ = ["Auto"]
+
+
+class Auto(Solver):
+    """Try the registered solvers from the cheapest up until one reaches its tolerance.
+
+    Every solver of the task that estimates its own cost for the problem at hand takes part,
+    plugins included. An answer counts when the solver's own, computed backward error meets the
+    tolerance; otherwise the next one is tried and, at the end, the best answer returned.
+
+    Cost: that of the solvers tried; ``solver_path_`` of the estimator lists them. On dense data of
+    moderate condition that is a single Cholesky factorisation.
+
+    Parameters
+    ----------
+    sketch, sketch_size, sketch_nnz, tol, max_iter, n_jobs
+        Handed to the solvers that have them. A value of one of the first three other than its
+        default leaves only the solvers that sketch.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skrand.regression import LeastSquares
+    >>> from skrand.regression.solvers import Auto
+    >>> A = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+    >>> solution = Auto().solve(LeastSquares(A=A, b=np.array([[1.0], [3.0], [5.0]])))
+    >>> solution.solver, solution.x.ravel().round(12)
+    ('chol', array([1., 2.]))
+    """
+
+    task = "least-squares"
+    name = "auto"
+
+    def __init__(
+        self,
+        *,
+        sketch="auto",
+        sketch_size=None,
+        sketch_nnz=8,
+        tol=None,
+        max_iter=100,
+        n_jobs=None,
+    ):
+        self.sketch = sketch
+        self.sketch_size = sketch_size
+        self.sketch_nnz = sketch_nnz
+        self.tol = tol
+        self.max_iter = max_iter
+        self.n_jobs = n_jobs
+
+    @property
+    def max_steps(self) -> None:
+        """Not known before the solvers have been chosen."""
+        return None
+
+    def _solve(self, problem: LeastSquares, rng: np.random.Generator, monitor: Monitor) -> Solution:
+        # All solvers see the same seed, so an answer does not depend on how many were tried.
+        seed = int(rng.integers(1 << 63))
+        tried: list[Solution] = []
+        for solver in self._candidates(problem):
+            tried.append(solver.solve(problem, rng=seed, callback=monitor))
+            if tried[-1].converged:
+                break
+        best = min(tried, key=lambda answer: (not answer.converged, answer.residual))
+        path = [answer.solver for answer in tried]
+        return replace(best, extra={**best.extra, "solver_path": path})
+
+    def _candidates(self, problem: LeastSquares) -> list[Solver]:
+        """Return the usable solvers, cheapest first."""
+        ranked = []
+        for entry in registry.entries(kind="solver", task=self.task):
+            try:
+                solver = registry.load(entry)()
+            except PluginError:
+                continue
+            if isinstance(solver, Auto) or not self._hand_down(solver):
+                continue
+            cost = solver.cost(problem) if solver.supports(problem) is None else None
+            if cost is not None:
+                ranked.append((cost, entry.name, solver))
+        return [solver for _, _, solver in sorted(ranked, key=lambda item: item[:2])]
+
+    def _hand_down(self, solver: Solver) -> bool:
+        """Give `solver` the shared parameters; false if it would have to ignore a sketch."""
+        accepted = solver.get_params(deep=False)
+        values = self.get_params(deep=False)
+        defaults = type(self)().get_params(deep=False)
+        for name in ("sketch", "sketch_size", "sketch_nnz"):
+            if name not in accepted and not same_value(values[name], defaults[name]):
+                return False
+        solver.set_params(**{name: values[name] for name in values if name in accepted})
+        return True
