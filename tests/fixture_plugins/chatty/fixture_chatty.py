@@ -1,6 +1,6 @@
 """A plugin that prints when it is imported."""
 
-from skrand.registry import Entry, hookimpl
+from skrand.registry import hookimpl
 
 print("hello from the plugin")
 

@@ -1,6 +1,6 @@
 """A plugin whose hook raises."""
 
-from skrand.registry import Entry, hookimpl
+from skrand.registry import hookimpl
 
 
 @hookimpl
