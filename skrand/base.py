@@ -301,7 +301,7 @@ class SolverMixin(CallbackSupportMixin):
 
     def _resolve_solver(self, task: str) -> Solver:
         """Build or take the solver that ``solver=`` asks for, with the shared parameters set."""
-        solver = registry.resolve_solver(self.solver, task)  # type: ignore[attr-defined]
+        solver = registry.resolve_solver(self.solver, task)
         defaults = _default_parameters(type(self))
         accepted = solver.get_params(deep=False)
         shared = {}
@@ -334,7 +334,7 @@ class SolverMixin(CallbackSupportMixin):
         """
         solver = self._resolve_solver(problem.task)
         # One draw, whatever the solver: the stream of a shared RandomState does not depend on it.
-        seed = check_random_state(self.random_state).randint(  # type: ignore[attr-defined]
+        seed = check_random_state(self.random_state).randint(
             np.iinfo(np.int64).max, dtype=np.int64
         )
         context = self._init_callback_context(max_subtasks=solver.max_steps)
@@ -344,11 +344,12 @@ class SolverMixin(CallbackSupportMixin):
             step = context.subcontext(task_name="iteration")
             step.call_on_fit_task_begin(estimator=self)
             current = state.get("x")
-            return step.call_on_fit_task_end(
+            stop = step.call_on_fit_task_end(
                 estimator=self,
                 metadata={key: value for key, value in state.items() if key != "x"},
                 reconstruction_attributes=(lambda: attributes(current())) if current else None,
             )
+            return bool(stop)
 
         callback = iteration if hasattr(self, "_skl_callbacks") else None
         solution = solver.solve(problem, rng=int(seed), callback=callback)

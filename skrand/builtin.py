@@ -35,6 +35,7 @@ def _least_squares() -> list[Entry]:
             task="least-squares",
             summary="Linear regression by a solver of your choice",
             capabilities={*everything, "inductive"},
+            demo=f"{at}.demo:sketched_regressor",
             since="0.1",
         ),
         solver(

@@ -61,6 +61,9 @@ class Entry:
     claim : str, optional
         ``"package.module:function"``: re-measures what the paper promises and returns a
         :class:`skrand.testing.ClaimResult` or several.
+    demo : str, optional
+        Of an estimator, ``"package.module:function"``: tunes it on real data beside scikit-learn
+        and returns a :class:`skrand.testing.DemoResult`.
     aliases : iterable of str, default=()
         Other names it answers to.
     default : bool, default=False
@@ -108,6 +111,7 @@ class Entry:
     requires: tuple[str, ...] = ()
     reference: str = ""
     claim: str | None = None
+    demo: str | None = None
     aliases: tuple[str, ...] = ()
     default: bool = False
     since: str = ""
@@ -194,9 +198,10 @@ def _check_names(entry: Entry) -> None:
         _fail(entry, "target", "of the form 'package.module:Class'", entry.target)
     if entry.kind == "estimator" and entry.target.split(":")[1] != entry.name:
         _fail(entry, "target", f"of the form 'package.module:{entry.name}'", entry.target)
-    if entry.claim is not None:
-        if not isinstance(entry.claim, str) or not _OBJECT.fullmatch(entry.claim):
-            _fail(entry, "claim", "None or of the form 'package.module:function'", entry.claim)
+    for field in ("claim", "demo"):
+        value = getattr(entry, field)
+        if value is not None and not (isinstance(value, str) and _OBJECT.fullmatch(value)):
+            _fail(entry, field, "None or of the form 'package.module:function'", value)
 
 
 def _check_task(entry: Entry) -> None:

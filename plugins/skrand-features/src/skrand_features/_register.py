@@ -20,6 +20,7 @@ def skrand_entries() -> list[Entry]:
                 "arXiv:2008.08427"
             ),
             claim="skrand_features._claims:bandlimited",
+            demo="skrand_features._demo:bandlimited",
             since="0.1",
         )
     ]

@@ -1,0 +1,91 @@
+"""The command line: one module a command, each with ``add_arguments`` and ``run``.
+
+Standard output is data, standard error is messages. Exit status 0: fine; 1: something failed;
+2: the command was not understood.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NoReturn
+
+__all__ = ["main"]
+
+#: Command -> what it does, in the order of the help text.
+COMMANDS = {
+    "list": "list what is registered",
+    "info": "show everything about one entry",
+    "plugins": "show the installed plugins, the broken ones included",
+    "check": "run the conformance checks",
+    "verify": "re-measure what the papers promise",
+    "bench": "run all solvers of a task side by side",
+    "demo": "tune every estimator on real data, beside scikit-learn",
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    """Suggests the command that was meant."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with status 2 and one line that says what was not understood."""
+        from skrand._suggest import did_you_mean
+
+        if "invalid choice" in message and self.prog == "skrand":
+            word = message.split("invalid choice: ")[1].split("'")[1]
+            known = ", ".join(COMMANDS)
+            message = f"unknown command {word!r}.{did_you_mean(word, COMMANDS)} Commands: {known}"
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The words after ``skrand``; those of the process if None.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
+    arguments = _parser().parse_args(argv)
+    warnings.showwarning = _show_warning
+    from skrand.cli._output import UsageError
+    from skrand.exceptions import PluginError, UnknownNameError
+
+    try:
+        return import_module(f"skrand.cli.{arguments.command}").run(arguments)
+    except (UnknownNameError, UsageError) as error:
+        print(f"skrand: {error}", file=sys.stderr)
+        return 2
+    except PluginError as error:
+        print(f"skrand: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # The reader has seen enough, as in `skrand list | head`.
+        sys.stderr.close()
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    from skrand import __version__
+
+    parser = _Parser(prog="skrand", description="Randomized solvers behind scikit-learn's API.")
+    parser.add_argument("--version", action="version", version=f"skrand {__version__}")
+    commands = parser.add_subparsers(
+        dest="command", metavar="COMMAND", required=True, parser_class=_Parser
+    )
+    for name, purpose in COMMANDS.items():
+        command = commands.add_parser(name, help=purpose, description=f"{purpose.capitalize()}.")
+        import_module(f"skrand.cli.{name}").add_arguments(command)
+    return parser
+
+
+def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:  # type: ignore[no-untyped-def]
+    print(f"skrand: {category.__name__}: {message}", file=sys.stderr)

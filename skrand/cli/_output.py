@@ -1,0 +1,101 @@
+"""How the commands print: tables that fit the terminal, JSON, and colour where it is wanted."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+__all__ = ["UsageError", "add_json", "coloured", "number", "print_json", "print_table", "width"]
+
+#: Version of the layout of every ``--json`` output.
+SCHEMA = 1
+
+_COLOURS = {"green": "32", "red": "31", "yellow": "33", "bold": "1"}
+_MEANING = {"ok": "green", "passed": "green", "holds": "green", "broken": "red", "failed": "red"}
+
+
+class UsageError(Exception):
+    """The words of the command do not make sense together."""
+
+
+def add_json(parser: Any) -> None:
+    """Give a command the option ``--json``."""
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+
+
+def print_json(**content: Any) -> None:
+    """Print one JSON object with the schema number."""
+    print(json.dumps({"schema": SCHEMA, **content}, indent=2, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    # NumPy's numbers and arrays.
+    return value.tolist() if hasattr(value, "tolist") else str(value)
+
+
+def number(value: Any) -> str:
+    """Write a number with four digits, and leave words as they are."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def width() -> int:
+    """Columns to fill: the terminal's, and without one as many as ``COLUMNS`` says, or 120."""
+    return max(60, shutil.get_terminal_size((120, 24)).columns)
+
+
+def coloured(text: str, colour: str) -> str:
+    """Colour a text if it goes to a terminal and NO_COLOR is not set."""
+    code = _COLOURS.get(colour, "")
+    if not code or not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        return text
+    return f"\x1b[{code}m{text}\x1b[0m"
+
+
+def print_table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], wrap: Sequence[str] = ()
+) -> None:
+    """Print rows in columns.
+
+    Parameters
+    ----------
+    header : sequence of str
+        Names of the columns.
+    rows : sequence of sequence of str
+        One cell a column.
+    wrap : sequence of str, default=()
+        Columns whose cells may be broken over several lines, so that the table fits.
+    """
+    natural = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    widths = _fit(header, natural, set(wrap))
+    for index, row in enumerate([[name.upper() for name in header], *rows]):
+        cells = [
+            textwrap.wrap(cell, size, break_on_hyphens=False) or [""]
+            for cell, size in zip(row, widths, strict=True)
+        ]
+        for line in range(max(map(len, cells))):
+            parts = [cell[line] if line < len(cell) else "" for cell in cells]
+            padded = [part.ljust(size) for part, size in zip(parts, widths, strict=True)]
+            colours = ["bold" if index == 0 else _MEANING.get(part, "") for part in parts]
+            text = [coloured(p, c) for p, c in zip(padded, colours, strict=True)]
+            print("  ".join(text).rstrip())
+
+
+def _fit(header: Sequence[str], natural: list[int], wrap: set[str]) -> list[int]:
+    """Share what is left of the line among the columns that may wrap."""
+    spare = width() - 2 * (len(header) - 1)
+    spare -= sum(size for name, size in zip(header, natural, strict=True) if name not in wrap)
+    sizes = list(natural)
+    flexible = sorted(
+        (i for i, name in enumerate(header) if name in wrap), key=lambda i: natural[i]
+    )
+    for left, i in zip(range(len(flexible), 0, -1), flexible, strict=True):
+        sizes[i] = min(natural[i], max(16, spare // left))
+        spare -= sizes[i]
+    return sizes

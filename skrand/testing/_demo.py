@@ -1,0 +1,68 @@
+"""Tuning an estimator and a scikit-learn baseline by one rule, for a row of ``skrand demo``."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from typing import Any
+
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+
+from skrand.testing._results import DemoResult
+
+__all__ = ["run_demo"]
+
+_REPEATS = 3
+
+
+def run_demo(
+    ours: GridSearchCV,
+    baseline: GridSearchCV,
+    train: tuple[Any, Any],
+    test: tuple[Any, Any],
+    *,
+    task: str,
+    data: str,
+    certified: str,
+) -> DemoResult:
+    """Search both grids on the training data, and score and time the winners.
+
+    Parameters
+    ----------
+    ours, baseline : GridSearchCV
+        Searches over Pipelines; the last step of `ours` has ``solver_``.
+    train, test : tuple of (X, y)
+        What is searched on, and what the winners are scored on.
+    task, data : str
+        Words for the row.
+    certified : str
+        A format with the last step of our winner as ``model``, such as
+        ``"backward error {model.backward_error_:.0e}"``.
+
+    Returns
+    -------
+    DemoResult
+        Whose time ratio is that of the winners' fits, in CPU time, the two in turn.
+    """
+    winners = [search.fit(*train).best_estimator_ for search in (ours, baseline)]
+    names = [type(winner[-1]).__name__ for winner in winners]
+    scores = [winner.score(*test) for winner in winners]
+    times: list[list[float]] = [[], []]
+    for _ in range(_REPEATS):
+        for winner, seconds in zip(winners, times, strict=True):
+            candidate = clone(winner)
+            start = time.process_time()
+            candidate.fit(*train)
+            seconds.append(time.process_time() - start)
+    mine, theirs = map(statistics.median, times)
+    return DemoResult(
+        task=task,
+        data=data,
+        solver=winners[0][-1].solver_,
+        score=scores[0],
+        baseline=names[1],
+        baseline_score=scores[1],
+        time_ratio=theirs / mine,
+        certified=certified.format(model=winners[0][-1]),
+    )
