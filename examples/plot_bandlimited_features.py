@@ -21,6 +21,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_sample_image
 from sklearn.linear_model import Ridge
+
 from skrand_features import BandlimitedFeatures
 
 INK, GREY = "#1f2430", "#9aa3ad"

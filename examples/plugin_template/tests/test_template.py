@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from skrand import SketchedRegressor, make_solver, registry
 from skrand.testing import check_entry
 from skrand_template import TrendRegressor

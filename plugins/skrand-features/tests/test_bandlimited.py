@@ -15,8 +15,9 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
-from skrand_features import BandlimitedFeatures, BandlimitWarning, _bandlimited
 from threadpoolctl import threadpool_limits
+
+from skrand_features import BandlimitedFeatures, BandlimitWarning, _bandlimited
 
 ACTIVATIONS = {"tanh": np.tanh, "gaussian": lambda z: np.exp(-(z**2)), "cos": np.cos}
 

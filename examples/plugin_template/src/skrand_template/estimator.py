@@ -1,11 +1,12 @@
 """An estimator that states a least-squares problem and lets any registered solver solve it."""
 
 import numpy as np
-from skrand.base import SolverMixin
-from skrand.regression import LeastSquares
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.callback import with_callbacks
 from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skrand.base import SolverMixin
+from skrand.regression import LeastSquares
 
 
 class TrendRegressor(SolverMixin, RegressorMixin, BaseEstimator):

@@ -1,6 +1,7 @@
 """A solver for the task "least-squares"."""
 
 import numpy as np
+
 from skrand.base import Solution, Solver
 
 
@@ -66,7 +67,7 @@ class ConjugateGradient(Solver):
             direction = gradient + ratio * direction
             residual = float(np.max(np.sqrt(energy) / start))
             # Once an iteration: it keeps the history, and returns true if the caller wants to stop.
-            stop = monitor({"iteration": n_iter, "residual": residual, "x": lambda: scale * y})
+            stop = monitor({"iteration": n_iter, "residual": residual, "x": lambda y=y: scale * y})
             if residual <= self.tol or stop:
                 break
         x = scale * y
