@@ -47,7 +47,9 @@ def fail_parameter(owner: object, name: str, allowed: str, value: Any) -> NoRetu
 def _interval(low: float, high: float, closed: str) -> str:
     left = "[" if closed in ("left", "both") else "("
     right = "]" if closed in ("right", "both") else ")"
-    return f"{left}{low:g}, {high:g}{right}"
+    # Integers in full: 2**64 - 1 is a bound that somebody may have to type.
+    ends = (str(end) if isinstance(end, int) else f"{end:g}" for end in (low, high))
+    return f"{left}{', '.join(ends)}{right}"
 
 
 def _inside(value: float, low: float, high: float, closed: str) -> bool:
