@@ -55,12 +55,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status.
     """
     arguments = _parser().parse_args(argv)
-    warnings.showwarning = _show_warning
     from skrand.cli._output import UsageError
     from skrand.exceptions import PluginError, UnknownNameError
 
+    command = import_module(f"skrand.cli.{arguments.command}")
     try:
-        return import_module(f"skrand.cli.{arguments.command}").run(arguments)
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            _load_plugins(quiet=arguments.command == "plugins")
+            status: int = command.run(arguments)
+        return status
     except (UnknownNameError, UsageError) as error:
         print(f"skrand: {error}", file=sys.stderr)
         return 2
@@ -71,6 +75,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader has seen enough, as in `skrand list | head`.
         sys.stderr.close()
         return 0
+    except OSError as error:
+        print(f"skrand: {error}", file=sys.stderr)
+        return 1
+
+
+def _load_plugins(quiet: bool) -> None:
+    """Load the plugins before anything is printed, since some print when they are imported."""
+    from skrand.cli._output import foreign_code
+    from skrand.exceptions import PluginWarning
+    from skrand.registry import plugins
+
+    with foreign_code(), warnings.catch_warnings():
+        if quiet:
+            # What the command prints says the same, and more.
+            warnings.simplefilter("ignore", PluginWarning)
+        plugins()
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -10,7 +11,17 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["UsageError", "add_json", "coloured", "number", "print_json", "print_table", "width"]
+__all__ = [
+    "UsageError",
+    "add_json",
+    "coloured",
+    "foreign_code",
+    "format_table",
+    "number",
+    "print_json",
+    "print_table",
+    "width",
+]
 
 #: Version of the layout of every ``--json`` output.
 SCHEMA = 1
@@ -21,6 +32,11 @@ _MEANING = {"ok": "green", "passed": "green", "holds": "green", "broken": "red",
 
 class UsageError(Exception):
     """The words of the command do not make sense together."""
+
+
+def foreign_code() -> contextlib.AbstractContextManager[Any]:
+    """Send what a plugin's code prints to standard error: standard output is for our data."""
+    return contextlib.redirect_stdout(sys.stderr)
 
 
 def add_json(parser: Any) -> None:
@@ -61,7 +77,14 @@ def coloured(text: str, colour: str) -> str:
 def print_table(
     header: Sequence[str], rows: Sequence[Sequence[str]], wrap: Sequence[str] = ()
 ) -> None:
-    """Print rows in columns.
+    """Print rows in columns; see :func:`format_table`."""
+    print("\n".join(format_table(header, rows, wrap)))
+
+
+def format_table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], wrap: Sequence[str] = ()
+) -> list[str]:
+    """Lay out rows in columns.
 
     Parameters
     ----------
@@ -71,20 +94,29 @@ def print_table(
         One cell a column.
     wrap : sequence of str, default=()
         Columns whose cells may be broken over several lines, so that the table fits.
+
+    Returns
+    -------
+    list of str
+        The header and then the rows, each of one line or more.
     """
     natural = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     widths = _fit(header, natural, set(wrap))
+    blocks = []
     for index, row in enumerate([[name.upper() for name in header], *rows]):
         cells = [
             textwrap.wrap(cell, size, break_on_hyphens=False) or [""]
             for cell, size in zip(row, widths, strict=True)
         ]
+        lines = []
         for line in range(max(map(len, cells))):
             parts = [cell[line] if line < len(cell) else "" for cell in cells]
             padded = [part.ljust(size) for part, size in zip(parts, widths, strict=True)]
             colours = ["bold" if index == 0 else _MEANING.get(part, "") for part in parts]
             text = [coloured(p, c) for p, c in zip(padded, colours, strict=True)]
-            print("  ".join(text).rstrip())
+            lines.append("  ".join(text).rstrip())
+        blocks.append("\n".join(lines))
+    return blocks
 
 
 def _fit(header: Sequence[str], natural: list[int], wrap: set[str]) -> list[int]:

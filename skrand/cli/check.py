@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict
 
 from skrand._suggest import did_you_mean
-from skrand.cli._output import UsageError, add_json, coloured, print_json
-from skrand.registry import Entry, entries, get, plugins
+from skrand.cli._output import UsageError, add_json, coloured, foreign_code, print_json
+from skrand.exceptions import PluginWarning
+from skrand.registry import Entry, PluginRecord, entries, get, plugins
 from skrand.testing import CheckResult
 
-__all__ = ["add_arguments", "run", "select"]
+__all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,56 +29,68 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the checks; exit status 1 if one fails."""
-    from skrand.testing import check_entry
-
     report = []
     failed = False
-    for entry in select(arguments):
-        results = _skip(entry) or check_entry(entry)
+    for kind, name, results in _check(arguments):
         failed |= any(result.status == "failed" for result in results)
-        report.append({"entry": entry.qualified_name, "checks": [asdict(r) for r in results]})
+        report.append({"kind": kind, "name": name, "checks": [asdict(r) for r in results]})
         if not arguments.json:
-            _print(entry, results)
+            _print(f"{kind} {name}", results)
     if arguments.json:
         print_json(report=report)
     return int(failed)
 
 
-def select(arguments: argparse.Namespace) -> list[Entry]:
-    """Return the entries that the arguments mean."""
+def _check(arguments: argparse.Namespace) -> Iterator[tuple[str, str, list[CheckResult]]]:
+    """Yield kind, name and results of everything that the arguments mean."""
     if arguments.name is not None:
-        return [get(arguments.name)]
-    if arguments.all:
-        return entries()
+        records, chosen = [], [get(arguments.name)]
+    elif arguments.all:
+        records, chosen = plugins(), entries()
+    else:
+        records = _plugins_called(arguments.plugin)
+        chosen = [entry for record in records for entry in record.entries]
+    for record in records:
+        if record.status == "broken":
+            yield "plugin", record.name, [CheckResult("load", "failed", record.error)]
+    for entry in chosen:
+        yield entry.kind, entry.qualified_name, _results(entry)
+
+
+def _plugins_called(name: str) -> list[PluginRecord]:
+    """Return the plugins whose entry point or distribution has this name."""
     records = plugins()
-    chosen = [r for r in records if arguments.plugin in (r.name, r.dist)]
+    chosen = [record for record in records if name in (record.name, record.dist)]
     if not chosen:
-        known = sorted({name for r in records for name in (r.name, r.dist)})
+        known = sorted({word for record in records for word in (record.name, record.dist)})
         raise UsageError(
-            f"unknown plugin {arguments.plugin!r}.{did_you_mean(arguments.plugin, known)} "
-            f"Known: {', '.join(known)}."
+            f"unknown plugin {name!r}.{did_you_mean(name, known)} Known: {', '.join(known)}."
         )
-    broken = [r for r in chosen if r.status == "broken"]
-    if broken:
-        print(f"skrand: plugin {broken[0].label} is broken. {broken[0].error}", file=sys.stderr)
-        sys.exit(1)
-    return [entry for record in chosen for entry in record.entries]
+    if all(record.status == "disabled" for record in chosen):
+        raise UsageError(f"SKRAND_PLUGINS disables plugin {chosen[0].label}.")
+    return chosen
 
 
-def _skip(entry: Entry) -> list[CheckResult]:
-    """Return the one result of an entry that cannot be used for a reason that is no fault."""
-    if not entry.status.startswith("needs "):
-        return []
-    return [CheckResult("load", "skipped", f"it {entry.status}, which is not installed")]
+def _results(entry: Entry) -> list[CheckResult]:
+    """Run the checks of one entry."""
+    from skrand.testing import check_entry
+
+    if entry.status.startswith("needs "):
+        # No fault of the entry.
+        return [CheckResult("load", "skipped", f"it {entry.status}, which is not installed")]
+    with foreign_code(), warnings.catch_warnings():
+        # What cannot be loaded is a result.
+        warnings.simplefilter("ignore", PluginWarning)
+        return check_entry(entry)
 
 
-def _print(entry: Entry, results: list[CheckResult]) -> None:
+def _print(name: str, results: list[CheckResult]) -> None:
     counts = Counter(result.status for result in results)
     word = "failed" if counts["failed"] else "passed" if counts["passed"] else "skipped"
     colour = {"failed": "red", "passed": "green"}.get(word, "yellow")
-    numbers = ", ".join(f"{n} {s}" for s, n in sorted(counts.items(), key=lambda item: item[0]))
+    numbers = ", ".join(f"{counts[status]} {status}" for status in sorted(counts))
     seconds = sum(result.seconds for result in results)
-    print(f"{coloured(f'{word:<8}', colour)}{entry.kind} {entry.name}: {numbers} ({seconds:.1f} s)")
+    print(f"{coloured(f'{word:<7}', colour)}  {name}: {numbers} ({seconds:.1f} s)")
     for result in results:
         if result.status == "failed" or word == "skipped":
             print(f"    {result.name}: {result.detail}")

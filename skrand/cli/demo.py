@@ -8,7 +8,7 @@ import warnings
 from dataclasses import asdict
 from importlib import import_module
 
-from skrand.cli._output import add_json, number, print_json, print_table
+from skrand.cli._output import add_json, foreign_code, number, print_json, print_table
 from skrand.registry import entries
 from skrand.testing import DemoResult
 
@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
             continue
         module, _, function = entry.demo.partition(":")
         try:
-            with warnings.catch_warnings():
+            with foreign_code(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 results.append((entry.name, getattr(import_module(module), function)()))
         except Exception as error:  # noqa: BLE001 (one must not take the others with it)

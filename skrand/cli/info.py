@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import sys
+import warnings
 from dataclasses import asdict
 from typing import Any
 
-from skrand.cli._output import add_json, coloured, print_json
+from skrand.cli._output import add_json, coloured, foreign_code, print_json
+from skrand.exceptions import PluginError, PluginWarning
 from skrand.registry import Entry, get, load
 
 __all__ = ["add_arguments", "run"]
@@ -20,14 +23,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the entry; what cannot be imported is reported as an error, by exit status 1."""
-    cls = load(get(arguments.name))
+    """Print the entry, also one that cannot be imported; exit status 1 if it is broken."""
+    cls, error = _load(get(arguments.name))
     # Only now: loading has filled the status and the time it took.
     entry = get(arguments.name)
-    parameters = _parameters(cls)
+    broken = int(entry.status == "broken")
+    parameters = _parameters(cls) if cls else {}
+    doc = inspect.getdoc(cls) if cls else None
     if arguments.json:
-        print_json(entry=asdict(entry), parameters=parameters, doc=inspect.getdoc(cls))
-        return 0
+        print_json(entry=asdict(entry), parameters=parameters, doc=doc)
+        return broken
     print(f"{coloured(entry.name, 'bold')}: {entry.summary}\n")
     for label, value in _facts(entry):
         print(f"{label:<13} {value}")
@@ -35,8 +40,22 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"\n{coloured('Parameters', 'bold')}")
         for name, default in parameters.items():
             print(f"  {name} = {default}")
-    print(f"\n{inspect.getdoc(cls)}")
-    return 0
+    if doc:
+        print(f"\n{doc}")
+    if error:
+        print(f"skrand: {error}", file=sys.stderr)
+    return broken
+
+
+def _load(entry: Entry) -> tuple[type | None, str]:
+    """Return the class, or why there is none."""
+    try:
+        with foreign_code(), warnings.catch_warnings():
+            # The error that follows says the same.
+            warnings.simplefilter("ignore", PluginWarning)
+            return load(entry), ""
+    except PluginError as error:
+        return None, str(error)
 
 
 def _facts(entry: Entry) -> list[tuple[str, str]]:
@@ -44,7 +63,7 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
         ("kind", entry.kind),
         ("task", entry.task),
         ("from", f"{entry.dist} {entry.version}".strip()),
-        ("status", f"{entry.status} {entry.error}".strip()),
+        ("status", f"{entry.status}. {entry.error}" if entry.error else entry.status),
         ("class", entry.target),
         ("can", ", ".join(sorted(entry.capabilities))),
         ("requires", ", ".join(entry.requires)),

@@ -1,15 +1,22 @@
-"""``skrand list``: what is registered, one line each. Imports nothing that it lists."""
+"""``skrand list``: what is registered, by task. Imports nothing that it lists."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import groupby
+from operator import add
 
-from skrand.cli._output import add_json, print_json, print_table
-from skrand.registry import KINDS, entries
-from skrand.registry.entry import CAPABILITIES, Entry
+from skrand._suggest import did_you_mean
+from skrand.cli._output import add_json, coloured, format_table, print_json, print_table, width
+from skrand.exceptions import UnknownNameError
+from skrand.registry import CAPABILITIES, KINDS, Entry, entries
 
 __all__ = ["add_arguments", "run"]
+
+#: From this width on summary and capabilities have columns; below it, lines under each entry.
+_WIDE = 110
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,24 +39,61 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the entries."""
-    kind = arguments.what if arguments.what in KINDS else None
-    task = arguments.what if kind is None else None
-    found = entries(kind=kind, task=task, can=arguments.can)
+    found = _select(arguments.what, arguments.can)
     if arguments.json:
         print_json(entries=[asdict(entry) for entry in found])
+    elif arguments.what == "task":
+        header = ("name", "status", "plugin", "summary")
+        rows = [(e.name, e.status, e.plugin, e.summary) for e in found]
+        print_table(header, rows, wrap=("summary",))
     elif found:
-        header = ("name", "kind", "task", "status", "from", "can", "summary")
-        print_table(header, [_row(entry) for entry in found], wrap=("can", "summary"))
+        _print_groups(found)
     return 0
 
 
-def _row(entry: Entry) -> tuple[str, ...]:
-    return (
-        f"{entry.name} (default)" if entry.default else entry.name,
-        entry.kind,
-        entry.task or "",
-        entry.status,
-        entry.dist,
-        ", ".join(sorted(entry.capabilities)),
-        entry.summary,
-    )
+def _select(what: str | None, can: Sequence[str]) -> list[Entry]:
+    if what is None or what in KINDS:
+        return entries(kind=what, can=can)
+    tasks = [word for entry in entries(kind="task") for word in entry.words]
+    if what not in tasks:
+        raise UnknownNameError(
+            f"Unknown kind or task {what!r}.{did_you_mean(what, [*KINDS, *tasks])} "
+            f"Kinds: {', '.join(KINDS)}. Tasks: {', '.join(tasks)}."
+        )
+    return entries(task=what, can=can)
+
+
+def _print_groups(found: list[Entry]) -> None:
+    """Print a heading for each task, and what belongs to it in columns that all tasks share."""
+    summaries = {entry.name: entry.summary for entry in entries(kind="task")}
+    members = [entry for entry in found if entry.kind != "task"]
+    head, *blocks = _blocks(members)
+    print(head)
+    shown = dict(zip(members, blocks, strict=True))
+    for task, group in groupby(found, key=lambda e: e.name if e.kind == "task" else e.task):
+        title = coloured(task or "no task", "bold")
+        summary = summaries.get(task or "")
+        print(f"\n{title}: {summary}" if summary else f"\n{title}")
+        for entry in group:
+            if entry in shown:
+                print(shown[entry])
+
+
+def _blocks(members: Sequence[Entry]) -> list[str]:
+    """Lay out a header and one block of lines for each entry."""
+    header = ("name", "kind", "status", "plugin", "capabilities", "summary")
+    rows = [(_name(e), e.kind, e.status, e.plugin, _can(e), e.summary) for e in members]
+    if width() >= _WIDE:
+        return format_table(header, rows, wrap=("status", "capabilities", "summary"))
+    head, *blocks = format_table(header[:4], [row[:4] for row in rows])
+    below = ["".join(f"\n    {text}" for text in row[:3:-1] if text) for row in rows]
+    return [head, *map(add, blocks, below)]
+
+
+def _name(entry: Entry) -> str:
+    """Return the name that works, with the default solver of a task marked."""
+    return f"{entry.working_name} (default)" if entry.default else entry.working_name
+
+
+def _can(entry: Entry) -> str:
+    return ", ".join(sorted(entry.capabilities))

@@ -22,14 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the plugins; exit status 1 if one of them, or something in one, is broken."""
-    import warnings
-
-    from skrand.exceptions import PluginWarning
-
-    with warnings.catch_warnings():
-        # The table below says the same, and more.
-        warnings.simplefilter("ignore", PluginWarning)
-        records = plugins()
+    records = plugins()
     troubles = [trouble for record in records for trouble in _troubles(record)]
     if arguments.json:
         print_json(plugins=[asdict(record) for record in records])

@@ -9,7 +9,15 @@ import time
 from dataclasses import asdict
 from importlib import import_module
 
-from skrand.cli._output import UsageError, add_json, coloured, number, print_json, width
+from skrand.cli._output import (
+    UsageError,
+    add_json,
+    coloured,
+    foreign_code,
+    number,
+    print_json,
+    width,
+)
 from skrand.registry import Entry, entries, get
 from skrand.testing import ClaimResult
 
@@ -52,7 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _measure(entry: Entry) -> list[ClaimResult]:
     module, _, function = str(entry.claim).partition(":")
-    results = getattr(import_module(module), function)()
+    with foreign_code():
+        results = getattr(import_module(module), function)()
     return [results] if isinstance(results, ClaimResult) else list(results)
 
 

@@ -473,8 +473,7 @@ def _order(entry: Entry) -> tuple[object, ...]:
 
 def _names(candidates: Iterable[Entry]) -> list[str]:
     """Return the names that work, each once; qualified where the bare one means another."""
-    names = (e.qualified_name if e.status == "ambiguous" else e.name for e in candidates)
-    return list(dict.fromkeys(names))
+    return list(dict.fromkeys(entry.working_name for entry in candidates))
 
 
 def _label(entry: Entry) -> str:

@@ -143,6 +143,11 @@ class Entry:
         return f"{self.dist}:{self.name}" if self.dist else self.name
 
     @property
+    def working_name(self) -> str:
+        """The shortest name that means this entry: qualified if the bare one means another."""
+        return self.qualified_name if self.status == "ambiguous" else self.name
+
+    @property
     def words(self) -> tuple[str, ...]:
         """Every bare name it answers to, its own first."""
         return (self.name, *self.aliases)

@@ -143,15 +143,13 @@ def _find() -> list[_Found]:
     distributions: set[str] = set()
     for distribution in metadata.distributions():
         points = _entry_points(distribution)
-        dist = normalized(distribution.metadata["Name"] or "") if points else ""
+        dist, version = _identity(distribution) if points else ("", "")
         # Like Python itself, take the first of several copies of a distribution on sys.path.
         if not dist or dist in distributions:
             continue
         distributions.add(dist)
         for point in points:
-            record = PluginRecord(
-                name=point.name, dist=dist, version=distribution.version, module=point.value
-            )
+            record = PluginRecord(name=point.name, dist=dist, version=version, module=point.value)
             found.setdefault((dist, point.name, point.value), _Found(record, point))
     plugins = [one for one in found.values() if not one.is_core]
     core = [one for one in found.values() if one.is_core] or [_core()]
@@ -178,6 +176,13 @@ def _entry_points(distribution: metadata.Distribution) -> tuple[metadata.EntryPo
         return tuple(distribution.entry_points.select(group=GROUP))
     except Exception:  # noqa: BLE001 - a damaged installation of anything at all
         return ()
+
+
+def _identity(distribution: metadata.Distribution) -> tuple[str, str]:
+    """Return a distribution's name and version, empty where its metadata lack them."""
+    known = distribution.metadata
+    name, version = (known[key] if key in known else "" for key in ("Name", "Version"))
+    return normalized(name), version
 
 
 def _selection(found: list[_Found]) -> tuple[list[PluginRecord], list[str]]:

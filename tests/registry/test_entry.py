@@ -132,6 +132,11 @@ def test_positional_arguments_are_refused():
             "'package.module:function'. Got 'claims' instead.",
         ),
         (
+            {"demo": 3},
+            "The 'demo' field of Entry 'mine' must be None or of the form "
+            "'package.module:function'. Got 3 instead.",
+        ),
+        (
             {"default": 1},
             "The 'default' field of Entry 'mine' must be a bool. Got 1 instead.",
         ),

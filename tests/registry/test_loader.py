@@ -285,6 +285,18 @@ def test_damaged_metadata_of_a_stranger(write_plugin, text):
     assert solvers() == CORE
 
 
+def test_metadata_without_a_name_or_a_version(write_plugin, tmp_path):
+    write_plugin("written", EMPTY)
+    (metadata,) = tmp_path.rglob("METADATA")
+    metadata.write_text("Metadata-Version: 2.1\nName: written\n")
+    registry.reload()
+    assert record("written").version == ""
+    metadata.write_text("Metadata-Version: 2.1\n")
+    registry.reload()
+    assert solvers() == CORE
+    assert "written" not in {plugin.name for plugin in registry.plugins()}
+
+
 @pytest.mark.parametrize(
     ("setting", "disabled"),
     [

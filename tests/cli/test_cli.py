@@ -1,0 +1,285 @@
+"""What each command prints and how it exits, in processes of their own.
+
+Output that has to stay as it is stands in golden/. To write it anew, after looking at what has
+changed: ``SKRAND_GOLDEN=write python -m pytest tests/cli``.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import skrand
+
+HERE = Path(__file__).parent
+FIXTURES = HERE.parent / "fixture_plugins"
+
+
+def run(*words, plugins=(), width=120, binary=False, **environment):
+    """Run a command with these fixture plugins and the core alone."""
+    env = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(str(FIXTURES / name) for name in plugins),
+        "SKRAND_PLUGINS": ",".join(f"fixture-{name.replace('_', '-')}" for name in plugins),
+        "COLUMNS": str(width),
+        **environment,
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "skrand", *words], capture_output=True, text=not binary, env=env
+    )
+
+
+def golden(name, text):
+    """Compare with a file, once figures and versions are taken out."""
+    text = text.replace(skrand.__version__, "VERSION")
+    text = re.sub(r"\d+\.\d ms", "N ms", text)
+    text = re.sub(r"\(\d+\.\d s\)", "(N s)", text)
+    text = re.sub(r'("(?:seconds|load_time)": )[-+.e\d]+', r"\1N", text)
+    file = HERE / "golden" / name
+    if os.environ.get("SKRAND_GOLDEN") == "write":
+        file.write_text(text, encoding="utf-8")
+    assert text == file.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "plugins", "width"),
+    [
+        ("list.txt", ["list"], [], 120),
+        ("list_narrow.txt", ["list"], ["good", "core_name", "needs_missing"], 80),
+        ("list_wide.txt", ["list"], ["good", "core_name", "needs_missing"], 120),
+        ("list_task.txt", ["list", "task"], [], 120),
+        ("list_can.txt", ["list", "least-squares", "--can", "deterministic"], [], 120),
+        ("list.json", ["list", "estimator", "--json"], [], 120),
+        ("info.txt", ["info", "gauss"], ["good"], 120),
+        ("info.json", ["info", "gauss", "--json"], ["good"], 120),
+        ("info_needs.txt", ["info", "needy"], ["needs_missing"], 120),
+        ("verify.txt", ["verify", "gauss"], ["good"], 80),
+        ("verify.json", ["verify", "gauss", "--json"], ["good"], 80),
+        ("check_needs.txt", ["check", "needy"], ["needs_missing"], 80),
+    ],
+)
+def test_output(name, words, plugins, width):
+    done = run(*words, plugins=plugins, width=width)
+    golden(name, done.stdout)
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "plugins"),
+    [
+        ("info_broken.txt", ["info", "not-a-class"], ["wrong_class"]),
+        ("check_broken.txt", ["check", "--plugin", "wrong-class"], ["wrong_class"]),
+        ("check_broken.json", ["check", "not-there", "--json"], ["wrong_class"]),
+        ("check_plugin.txt", ["check", "--plugin", "fixture-import-error"], ["import_error"]),
+    ],
+)
+def test_output_about_what_is_broken(name, words, plugins):
+    done = run(*words, plugins=plugins)
+    golden(name, done.stdout)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+
+
+BROKEN = ["bad_entry", "import_error", "misspelt_hook", "raising_hook", "system_exit"]
+USABLE = ["chatty", "core_name", "good", "needs_missing", "slow_import", "twin_a", "twin_b"]
+ALL = [*BROKEN, *USABLE, "unknown_task", "wrong_class"]
+
+
+def test_plugins():
+    done = run("plugins", plugins=ALL)
+    ours = re.compile(r"PLUGIN|core|[a-z-]+ +fixture-|.*( is |^$)")
+    lines = [line for line in done.stdout.splitlines() if ours.match(line)]
+    # Versions and times are not of one length.
+    golden("plugins.txt", re.sub(r"  +", "  ", "\n".join(lines) + "\n"))
+    assert done.returncode == 1
+    # The module that prints does so elsewhere, and nothing is said twice.
+    assert done.stderr == "hello from the plugin\n"
+
+
+def test_plugins_where_all_is_well():
+    done = run("plugins", "--json", plugins=["good", "needs_missing"])
+    assert done.returncode == 0
+    content = json.loads(done.stdout)
+    assert content["schema"] == 1
+    assert [plugin["name"] for plugin in content["plugins"] if plugin["status"] == "ok"] == [
+        "core",
+        "good",
+        "needs-missing",
+    ]
+
+
+def test_broken_plugins_do_not_change_what_is_listed():
+    alone = run("list", "--json")
+    among = run("list", "--json", plugins=BROKEN)
+    assert among.stdout == alone.stdout
+    assert among.returncode == 0
+    assert among.stderr.count("PluginWarning") == len(BROKEN)
+
+
+def test_standard_output_is_data():
+    done = run("list", "--json", plugins=["chatty"])
+    assert json.loads(done.stdout)["schema"] == 1
+    assert done.stderr == "hello from the plugin\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["lst"],
+            "skrand: unknown command 'lst'. Did you mean 'list'? "
+            "Commands: list, info, plugins, check, verify, bench, demo",
+        ),
+        ([], "skrand: the following arguments are required: COMMAND"),
+        (["info"], "skrand info: the following arguments are required: NAME"),
+        (
+            ["info", "lapak"],
+            "skrand: Unknown name 'lapak'. Did you mean 'lapack'? Known: least-squares, auto, "
+            "chol, lapack, sap, sketch, SketchedRegressor.",
+        ),
+        (
+            ["list", "solvers"],
+            "skrand: Unknown kind or task 'solvers'. Did you mean 'solver'? "
+            "Kinds: task, solver, estimator. Tasks: least-squares.",
+        ),
+        (
+            ["list", "--can", "sprase"],
+            "skrand: Unknown capability 'sprase'. Did you mean 'sparse'? Known: deterministic, "
+            "float32, inductive, lazy, missing, multi-output, partial-fit, sample-weight, sparse, "
+            "warm-start.",
+        ),
+        (
+            ["bench", "least-square"],
+            "skrand: Unknown task 'least-square'. Did you mean 'least-squares'? "
+            "Known: least-squares.",
+        ),
+        (
+            ["check", "--plugin", "cor"],
+            "skrand: unknown plugin 'cor'. Did you mean 'core'? Known: core, ",
+        ),
+        (["verify", "chol"], "skrand: 'chol' makes no claim. `skrand verify --all` runs them all."),
+    ],
+)
+def test_what_was_not_understood(words, message):
+    done = run(*words)
+    assert done.stdout == ""
+    assert done.stderr.startswith(message)
+    assert len(done.stderr.splitlines()) == 1
+    assert done.returncode == 2
+
+
+def test_strict_mode():
+    done = run("list", plugins=["import_error"], SKRAND_STRICT="1")
+    assert done.returncode == 1
+    assert done.stderr.startswith("skrand: Plugin 'import-error' (fixture-import-error 1.0) is br")
+
+
+def test_a_claim_that_cannot_be_measured():
+    done = run("verify", "not-a-solver", plugins=["wrong_class"])
+    assert done.returncode == 1
+    assert done.stderr == "skrand: not-a-solver: ZeroDivisionError: nothing to divide by\n"
+
+
+def test_check_passes_the_core():
+    done = run("check", "chol", "--json")
+    (report,) = json.loads(done.stdout)["report"]
+    assert report["name"] == "skrand:chol"
+    assert {check["status"] for check in report["checks"]} <= {"passed", "skipped"}
+    assert done.returncode == 0
+
+
+def test_bench(tmp_path):
+    pytest.importorskip("matplotlib")
+    file, picture = tmp_path / "bench.json", tmp_path / "bench.png"
+    done = run(
+        *("bench", "least-squares", "--json", str(file), "--plot", str(picture)),
+        plugins=["good", "needs_missing"],
+    )
+    assert done.returncode == 0
+    content = json.loads(file.read_text())
+    assert content["schema"] == 1
+    assert content["size"] == "tiny"
+    solvers = {row["solver"] for row in content["rows"]}
+    assert {"auto", "chol", "normal-equations", "scikit-learn"} <= solvers
+    assert "needy" not in solvers
+    for row in content["rows"]:
+        if row["solver"] == "scikit-learn":
+            assert row["speedup"] == 1
+        assert row["cpu_seconds"] > 0
+        assert row["wall_seconds"] > 0
+        assert all(value >= 0 for value in row["measured"].values())
+    assert done.stdout.startswith("INSTANCE")
+    assert len(done.stdout.splitlines()) == len(content["rows"]) + 1
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_file_that_cannot_be_written(tmp_path):
+    done = run("bench", "least-squares", "--json", str(tmp_path / "missing" / "file.json"))
+    assert done.returncode == 1
+    assert done.stderr.startswith("skrand: [Errno 2] No such file or directory: ")
+
+
+def test_bench_leaves_broken_solvers_out():
+    done = run("bench", "least-squares", "--json", plugins=["wrong_class"])
+    assert {row["solver"] for row in json.loads(done.stdout)["rows"]} >= {"auto", "chol"}
+    assert done.stderr.count("cannot be used") == 3
+    assert done.returncode == 1
+
+
+def test_demo():
+    done = run("demo", "--json")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)["rows"]
+    assert "SketchedRegressor" in [row["estimator"] for row in rows]
+    for row in rows:
+        assert row["solver"]
+        assert row["certified"]
+        assert row["time_ratio"] > 0
+
+
+def test_the_version():
+    assert run("--version").stdout == f"skrand {skrand.__version__}\n"
+
+
+@pytest.mark.parametrize("command", ["list", "info", "plugins", "check", "verify", "bench", "demo"])
+def test_help(command):
+    assert re.search(rf"^    {command} +\w", run("--help").stdout, re.MULTILINE)
+    done = run(command, "--help")
+    assert done.stdout.startswith(f"usage: skrand {command} ")
+    assert "--json" in done.stdout
+    assert done.returncode == 0
+
+
+def test_a_reader_that_stops_early():
+    command = f"{sys.executable} -m skrand list | head -n 1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert done.stdout.startswith("NAME")
+    assert "Error" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+def test_colour_only_on_a_terminal(no_color, coloured):
+    import pty
+
+    assert "\x1b" not in run("list").stdout
+    reader, writer = pty.openpty()
+    env = {**os.environ, "SKRAND_PLUGINS": "", "NO_COLOR": no_color}
+    command = [sys.executable, "-m", "skrand", "list"]
+    with subprocess.Popen(command, stdout=writer, env=env) as process:
+        os.close(writer)
+        text = b""
+        try:
+            while piece := os.read(reader, 4096):
+                text += piece
+        except OSError:
+            # How Linux reports the end.
+            pass
+        process.wait()
+    os.close(reader)
+    assert (b"\x1b[32mok" in text) == coloured
