@@ -9,18 +9,29 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0.dev0"
 
 if TYPE_CHECKING:
+    from skrand.linalg.transformer import SketchTransformer
     from skrand.registry import make_solver
-    from skrand.regression import SketchedRegressor
+    from skrand.regression import CoresetSampler, SketchedFit, SketchedRegressor
 
 #: Public name -> module that has it.
 _HOME = {
+    "CoresetSampler": "skrand.regression",
+    "SketchTransformer": "skrand.linalg.transformer",
+    "SketchedFit": "skrand.regression",
     "SketchedRegressor": "skrand.regression",
     "make_solver": "skrand.registry",
 }
 
 _MODULES = ("base", "exceptions", "linalg", "registry", "regression", "testing")
 
-__all__ = ["SketchedRegressor", "__version__", "make_solver"]
+__all__ = [
+    "CoresetSampler",
+    "SketchTransformer",
+    "SketchedFit",
+    "SketchedRegressor",
+    "__version__",
+    "make_solver",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -12,7 +12,32 @@ __all__ = ["skrand_entries"]
 @hookimpl
 def skrand_entries() -> list[Entry]:
     """Declare the core's tasks, solvers and estimators."""
-    return [*_least_squares()]
+    return [*_sketching(), *_least_squares()]
+
+
+def _sketching() -> list[Entry]:
+    return [
+        Entry(
+            kind="estimator",
+            name="SketchTransformer",
+            target="skrand.linalg.transformer:SketchTransformer",
+            summary="Random projection of the features, by operators that are never stored",
+            capabilities={"sparse", "float32", "inductive"},
+            reference=(
+                "N. Ailon, B. Chazelle. The Fast Johnson-Lindenstrauss Transform and Approximate "
+                "Nearest Neighbors. SIAM J. Comput. 39, 2009. doi:10.1137/060673096"
+            ),
+            since="0.1",
+        ),
+        Entry(
+            kind="estimator",
+            name="SketchedFit",
+            target="skrand.regression.sketched_fit:SketchedFit",
+            summary="Any linear regressor, fitted on a sketch or a sample of the rows",
+            capabilities={"sparse", "multi-output", "float32", "inductive"},
+            since="0.1",
+        ),
+    ]
 
 
 def _least_squares() -> list[Entry]:

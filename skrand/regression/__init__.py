@@ -1,6 +1,16 @@
-"""Linear regression: the least-squares task, its solvers and its estimator."""
+"""Linear regression: the least-squares task, its solvers, its estimators, and samples of rows."""
 
 from skrand.regression.estimator import SketchedRegressor
 from skrand.regression.problem import LeastSquares, LeastSquaresTask
+from skrand.regression.sampling import CoresetSampler, row_scores, sample_rows
+from skrand.regression.sketched_fit import SketchedFit
 
-__all__ = ["LeastSquares", "LeastSquaresTask", "SketchedRegressor"]
+__all__ = [
+    "CoresetSampler",
+    "LeastSquares",
+    "LeastSquaresTask",
+    "SketchedFit",
+    "SketchedRegressor",
+    "row_scores",
+    "sample_rows",
+]

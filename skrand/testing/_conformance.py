@@ -323,7 +323,9 @@ def _same(one: Any, two: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    return {k: v for k, v in vars(value).items() if not callable(v)} or repr(value)
+    # A number of threads is no part of a result.
+    parts = {k: v for k, v in vars(value).items() if not callable(v) and k != "n_jobs"}
+    return parts or repr(value)
 
 
 def _arrays(value: Any) -> list[np.ndarray]:
