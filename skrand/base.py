@@ -334,9 +334,7 @@ class SolverMixin(CallbackSupportMixin):
         """
         solver = self._resolve_solver(problem.task)
         # One draw, whatever the solver: the stream of a shared RandomState does not depend on it.
-        seed = check_random_state(self.random_state).randint(
-            np.iinfo(np.int64).max, dtype=np.int64
-        )
+        seed = check_random_state(self.random_state).randint(np.iinfo(np.int64).max, dtype=np.int64)
         context = self._init_callback_context(max_subtasks=solver.max_steps)
         context.call_on_fit_task_begin(estimator=self)
 
