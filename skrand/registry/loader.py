@@ -181,7 +181,7 @@ def _entry_points(distribution: metadata.Distribution) -> tuple[metadata.EntryPo
 def _identity(distribution: metadata.Distribution) -> tuple[str, str]:
     """Return a distribution's name and version, empty where its metadata lack them."""
     known = distribution.metadata
-    name, version = (known[key] if key in known else "" for key in ("Name", "Version"))
+    name, version = ((known.get_all(key) or [""])[0] for key in ("Name", "Version"))
     return normalized(name), version
 
 
