@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import groupby
@@ -86,8 +87,15 @@ def _blocks(members: Sequence[Entry]) -> list[str]:
     if width() >= _WIDE:
         return format_table(header, rows, wrap=("status", "capabilities", "summary"))
     head, *blocks = format_table(header[:4], [row[:4] for row in rows])
-    below = ["".join(f"\n    {text}" for text in row[:3:-1] if text) for row in rows]
+    below = ["".join(map(_paragraph, row[:3:-1])) for row in rows]
     return [head, *map(add, blocks, below)]
+
+
+def _paragraph(text: str) -> str:
+    """Lay out what stands below an entry."""
+    indent = " " * 4
+    lines = textwrap.wrap(text, width(), initial_indent=indent, subsequent_indent=indent)
+    return "".join(f"\n{line}" for line in lines)
 
 
 def _name(entry: Entry) -> str:
