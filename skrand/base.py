@@ -223,7 +223,7 @@ def _incompatible(solver: Solver, problem: Problem, reason: str) -> str:
         except (PluginError, TypeError):
             continue
         if candidate.supports(problem) is None:
-            fits.append(entry.name)
+            fits.append(entry.working_name)
     offer = f" Solvers that can: {', '.join(fits)}." if fits else ""
     return f"Solver {solver.name!r} cannot solve this problem: {reason.rstrip('.')}.{offer}"
 
@@ -401,7 +401,7 @@ def _solvers_with(parameter: str, task: str) -> list[str]:
     for entry in registry.entries(kind="solver", task=task):
         try:
             if parameter in _default_parameters(registry.load(entry)):
-                names.append(entry.name)
+                names.append(entry.working_name)
         except PluginError:
             continue
     return names

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import shutil
 import sys
@@ -20,6 +21,7 @@ __all__ = [
     "number",
     "print_json",
     "print_table",
+    "to_json",
     "width",
 ]
 
@@ -46,14 +48,27 @@ def add_json(parser: Any) -> None:
 
 def print_json(**content: Any) -> None:
     """Print one JSON object with the schema number."""
-    print(json.dumps({"schema": SCHEMA, **content}, indent=2, default=_plain))
+    print(to_json(**content))
+
+
+def to_json(**content: Any) -> str:
+    """Write one JSON object with the schema number; what JSON has no number for becomes null."""
+    return json.dumps(_plain({"schema": SCHEMA, **content}), indent=2, allow_nan=False)
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(part) for key, part in value.items()}
     if isinstance(value, (set, frozenset)):
         return sorted(value)
-    # NumPy's numbers and arrays.
-    return value.tolist() if hasattr(value, "tolist") else str(value)
+    if isinstance(value, (list, tuple)):
+        return [_plain(part) for part in value]
+    if hasattr(value, "tolist"):
+        # NumPy's numbers and arrays.
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
 def number(value: Any) -> str:

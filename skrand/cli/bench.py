@@ -7,7 +7,6 @@ Medians are shown; ratios are of CPU time.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 import time
@@ -17,7 +16,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from skrand.cli._output import SCHEMA, foreign_code, print_json, print_table
+from skrand.cli._output import foreign_code, print_json, print_table, to_json
 from skrand.exceptions import PluginError, PluginWarning
 from skrand.registry import entries, get, load
 
@@ -58,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         _print(rows)
     if arguments.json not in (None, "-"):
         with open(arguments.json, "w", encoding="utf-8") as file:
-            json.dump({"schema": SCHEMA, **content}, file, indent=2)
+            file.write(to_json(**content) + "\n")
     if arguments.plot and rows:
         _plot(rows, arguments.plot)
     for message in failed:
