@@ -14,7 +14,7 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.callback import with_callbacks
-from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils import assert_all_finite, check_array, check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skrand._validation import check_boolean, check_integer, check_n_jobs, check_real
@@ -194,6 +194,8 @@ class SketchedRegressor(
             dtype=[np.float64, np.float32],
             multi_output=True,
             y_numeric=True,
+            # Found out below from the means, without a pass of its own.
+            ensure_all_finite=not self.fit_intercept,
         )
         problem = LeastSquares(
             A=X,
@@ -202,6 +204,9 @@ class SketchedRegressor(
             ridge=float(self.alpha),
             intercept=self.fit_intercept,
         )
+        if self.fit_intercept and not problem.has_finite_means():
+            assert_all_finite(X, input_name="X")
+            assert_all_finite(y, input_name="y")
         solution = self._run_solver(problem, lambda x: self._attributes(problem, x, y.ndim))
         self._set_diagnostics(solution, y.ndim)
         return self

@@ -77,6 +77,11 @@ class LeastSquares(Problem):
         mean = CentredMatrix(self.A).rmatmul(share.astype(np.float64)).ravel()
         return mean, (self.b * share).sum(axis=0, dtype=np.float64)
 
+    def has_finite_means(self) -> bool:
+        """Whether all means are finite, as they are only if all data are."""
+        mean, target_mean = self._means
+        return bool(np.isfinite(target_mean).all() and (mean is None or np.isfinite(mean).all()))
+
     @cached_property
     def target(self) -> np.ndarray:
         """Right-hand side that goes with `matrix`, (n, k) float64."""

@@ -200,3 +200,15 @@ def test_bad_parameters(params, message):
     A, b, _ = conditioned(200, 8, 10, 0.1, seed=13)
     with pytest.raises(InvalidParameterError, match=message):
         SAP(**params).solve(LeastSquares(A=A, b=b))
+
+
+@pytest.mark.parametrize("solver", EXACT, ids=lambda s: s.name)
+@pytest.mark.parametrize("offset", [0.0, 1.0, 3.9, 4.1, 1e3])
+def test_both_ways_of_centring_agree(solver, offset):
+    rng = np.random.default_rng(14)
+    A = rng.standard_normal((1000, 6)) + offset
+    b = A @ np.ones((6, 1)) + rng.standard_normal((1000, 1)) + 7
+    expected = np.linalg.lstsq(A - A.mean(axis=0), b - b.mean(), rcond=None)[0]
+    solution = solver.solve(LeastSquares(A=A, b=b, intercept=True), rng=0)
+    assert solution.converged
+    np.testing.assert_allclose(solution.x, expected, rtol=1e-11)
