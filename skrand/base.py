@@ -15,6 +15,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -302,7 +303,7 @@ class SolverMixin(CallbackSupportMixin):
     def _resolve_solver(self, task: str) -> Solver:
         """Build or take the solver that ``solver=`` asks for, with the shared parameters set."""
         solver = registry.resolve_solver(self.solver, task)
-        defaults = _default_parameters(type(self))
+        defaults = _default_parameters(type(self))  # type: ignore[arg-type]
         accepted = solver.get_params(deep=False)
         shared = {}
         for name, binding in self._solver_parameters.items():
@@ -382,6 +383,7 @@ class SolverMixin(CallbackSupportMixin):
             )
 
 
+@cache
 def _default_parameters(cls: type) -> dict[str, Any]:
     """Return the default value of every parameter of an estimator class."""
     parameters = inspect.signature(cls).parameters

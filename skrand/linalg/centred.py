@@ -213,6 +213,11 @@ class CentredMatrix:
         return out
 
     @property
+    def _is_small(self) -> bool:
+        # Too few numbers for threads, or for sums in parts, to pay.
+        return self.shape[0] * self.shape[1] < 1 << 16
+
+    @property
     def _is_rank_one(self) -> bool:
         return self._direct and self.center is not None
 
@@ -241,13 +246,14 @@ class CentredMatrix:
         return [(i, min(i + rows, stop)) for i in range(start, stop, rows)]
 
     def _segments(self) -> list[tuple[int, int]]:
+        if self._is_small:
+            return [(0, self.shape[0])]
         edges = np.linspace(0, self.shape[0], _SEGMENTS + 1).astype(int)
         return [(int(i), int(j)) for i, j in itertools.pairwise(edges) if i < j]
 
     def _run(self, piece: Any) -> list[Any]:
-        small = self.shape[0] * self.shape[1] < 1 << 16
         with single_threaded_blas():
-            return list(ordered_map(piece, self._segments(), 1 if small else self.threads))
+            return list(ordered_map(piece, self._segments(), self.threads))
 
     def _sum(self, panel: Any) -> np.ndarray:
         def piece(bounds: tuple[int, int]) -> Any:

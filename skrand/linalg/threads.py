@@ -49,7 +49,8 @@ def ordered_map(
     function: Callable[[Any], Any], items: Iterable[Any], threads: int = 1
 ) -> Iterator[Any]:
     """Map `function` over `items` on `threads` threads; yield the results in the items' order."""
-    if threads <= 1:
+    items = list(items)
+    if threads <= 1 or len(items) <= 1:
         yield from map(function, items)
         return
     with ThreadPoolExecutor(threads) as pool:
