@@ -402,7 +402,7 @@ def _solvers_with(parameter: str, task: str) -> list[str]:
     names = []
     for entry in registry.entries(kind="solver", task=task):
         try:
-            if parameter in _default_parameters(registry.load(entry)):
+            if parameter in _default_parameters(registry.load(entry)):  # type: ignore[arg-type]
                 names.append(entry.working_name)
         except PluginError:
             continue
