@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.datasets import load_sample_image
+from sklearn.datasets import load_digits
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -14,20 +14,17 @@ from skrand.testing import DemoResult, run_demo
 
 __all__ = ["sketched_regressor"]
 
-_RADIUS = 2
-
 
 def sketched_regressor() -> DemoResult:
-    """Predict the green of a photograph's pixels from the red and blue around them."""
-    X, y = _neighbourhoods(load_sample_image("china.jpg"))
-    test = np.arange(len(y)) % 5 == 0
+    """Predict the pixels of handwritten digits from the pixels around them."""
+    X, y, test = _neighbourhoods()
     ours = GridSearchCV(
-        make_pipeline(StandardScaler(copy=False), SketchedRegressor(random_state=0)),
-        {"sketchedregressor__solver": ["chol", "sap", "sketch"]},
+        make_pipeline(StandardScaler(), SketchedRegressor(random_state=0)),
+        {"sketchedregressor__solver": ["auto", "sketch"]},
         cv=3,
     )
     theirs = GridSearchCV(
-        make_pipeline(StandardScaler(copy=False), LinearRegression()),
+        make_pipeline(StandardScaler(), LinearRegression()),
         {"linearregression__fit_intercept": [True, False]},
         cv=3,
     )
@@ -36,17 +33,20 @@ def sketched_regressor() -> DemoResult:
         theirs,
         (X[~test], y[~test]),
         (X[test], y[test]),
-        task="predict a pixel from its neighbours",
-        data=f"china.jpg, {(~test).sum()} x {X.shape[1]}",
+        task="predict a pixel from its 48 neighbours",
+        data=f"digits, {(~test).sum()} x {X.shape[1]}",
         certified="backward error {model.backward_error_:.0e}",
     )
 
 
-def _neighbourhoods(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the red and blue of the pixels around each pixel, and its green; every second row."""
-    side = 2 * _RADIUS + 1
-    windows = np.lib.stride_tricks.sliding_window_view(
-        image[..., [0, 2]].astype(np.float64), (side, side), axis=(0, 1)
-    )[::2]
-    y = image[_RADIUS:-_RADIUS:2, _RADIUS:-_RADIUS, 1].astype(np.float64)
-    return windows.reshape(y.size, -1), y.ravel()
+def _neighbourhoods() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the 7 x 7 windows around all pixels without their middle, the middles, and a split.
+
+    Images are black beyond their border. The last fifth of the images is for testing.
+    """
+    images = np.pad(load_digits().images, ((0, 0), (3, 3), (3, 3)))
+    windows = np.lib.stride_tricks.sliding_window_view(images, (7, 7), axis=(1, 2))
+    pixels = windows.reshape(-1, 49)
+    middle = pixels.shape[1] // 2
+    test = np.arange(len(pixels)) >= 0.8 * len(pixels)
+    return np.delete(pixels, middle, axis=1), pixels[:, middle].copy(), test

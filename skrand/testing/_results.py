@@ -85,7 +85,7 @@ class DemoResult:
     baseline_score : float
         Its score, by the same rule.
     time_ratio : float
-        Baseline's fit time over ours; above 1 we are faster.
+        Fit time of the baseline over that of ours; above 1 we are faster.
     certified : str
         What the fitted estimator says of its own error.
     """
