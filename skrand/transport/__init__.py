@@ -1,0 +1,5 @@
+"""Optimal transport with entropic regularisation: its task, its solvers and its estimator."""
+
+from skrand.transport.problem import EntropicTransport, EntropicTransportTask
+
+__all__ = ["EntropicTransport", "EntropicTransportTask"]

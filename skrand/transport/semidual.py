@@ -1,0 +1,221 @@
+"""The semi-dual of entropic transport: what one sweep over the costs gives, and Newton's method.
+
+With P_ij = a_i b_j exp((f_i + g_j - C_ij) / eps) and f eliminated so that all rows are exact,
+D(g) = a.f(g) + b.g is concave, its gradient is b - c with c the column sums of P, and minus its
+Hessian is S / eps with S = diag(c) - P^T diag(1/a) P.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from skrand._ext import transport as _kernels
+
+__all__ = ["Newton", "SemiDual", "State", "rounding_floor"]
+
+_UNIT = np.finfo(np.float64).eps / 2
+#: Entries of a row below exp(_CUT) of its sum are zero to double precision for any row length.
+_CUT, _NO_CUT = -60.0, -1000.0
+
+
+def rounding_floor(spread: float, eps: float) -> float:
+    """Estimate the violation that rounding alone leaves: logarithms are of size spread / eps."""
+    return 50 * _UNIT * max(1.0, spread / eps)
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """What is known at one g: potentials, column sums, violation, objective, sparse plan."""
+
+    eps: float
+    f: np.ndarray
+    g: np.ndarray
+    c: np.ndarray
+    error: float
+    value: float
+    entries: tuple | None = None
+
+
+class SemiDual:
+    """A problem with positive weights, as the kernels take it; counts its sweeps.
+
+    Parameters
+    ----------
+    problem : EntropicTransport
+        With positive weights.
+    threads : int
+        Threads; no bit of any result depends on them.
+    """
+
+    def __init__(self, problem: Any, threads: int = 1) -> None:
+        self.problem, self.threads = problem, threads
+        self.a, self.b = problem.a, problem.b
+        self.logb = np.log(self.b)
+        self.spread = problem.spread()
+        self.X = self.Yt = None
+        if problem.C is None:
+            self.X = np.ascontiguousarray(problem.X, dtype=np.float64)
+            self.Yt = np.ascontiguousarray(problem.Y.T, dtype=np.float64)
+            self.cost = np.empty((0, 0))
+        else:
+            self.cost = np.ascontiguousarray(problem.C)
+
+    def state(
+        self, g: np.ndarray, eps: float, f: np.ndarray, *, tau: float = -1.0, safe: bool = True
+    ) -> State:
+        """Evaluate at `g`; `f` is a guess of the row potentials, used as a shift only.
+
+        Cost: one exponential and a dozen flops for each pair, fewer where ``safe=False`` lets
+        negligible entries be skipped.
+        """
+        self.problem.oracles["passes"] += 1
+        f, c = f.copy(), np.empty_like(g)
+        entries = _kernels.row_pass(
+            self.cost,
+            self.X,
+            self.Yt,
+            self.problem.scale,
+            self.a,
+            self.logb,
+            g,
+            f,
+            eps,
+            _NO_CUT if safe else _CUT,
+            tau,
+            c,
+            self.threads,
+        )
+        error = float(np.abs(self.b - c).sum())
+        value = float((self.a * f).sum() + (self.b * g).sum())
+        return State(eps, f, g, c, error, value, entries)
+
+    def start(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return zero potentials: the kernel finds its own shift where they do not do."""
+        return np.zeros(len(self.b)), np.zeros(len(self.a))
+
+    def sinkhorn_step(self, state: State, omega: float = 1.0) -> np.ndarray:
+        """Return g after an (over-relaxed) Sinkhorn update, which the sweep has paid for."""
+        tiny = np.finfo(np.float64).tiny
+        ratio = np.log(np.maximum(state.c, tiny)) - self.logb
+        return state.g - omega * state.eps * ratio
+
+
+class Newton:
+    """Damped Newton on the semi-dual at one eps, with a plan as sparse as the error allows.
+
+    Parameters
+    ----------
+    dual : SemiDual
+        The problem.
+    max_iter : int
+        Most iterations in all, over all calls of :meth:`run`.
+    step : callable
+        ``step(state, kind) -> bool``, called once an iteration; true stops.
+    """
+
+    def __init__(
+        self, dual: SemiDual, max_iter: int, step: Callable[[State, str, int], bool]
+    ) -> None:
+        self.dual, self.max_iter, self.step = dual, max_iter, step
+        self.n_iter = self.n_newton = self.n_sinkhorn = self.n_cg = 0
+        self.damping = 0.01
+        self.stopped = self.stalled = False
+
+    def run(self, g: np.ndarray, f: np.ndarray, eps: float, tol: float) -> State:
+        """Bring the violation to `tol` from `g`; return the best state reached."""
+        dual = self.dual
+        state = dual.state(g, eps, f, tau=1e-3)
+        rejected = 0
+        warm_up = 0
+        while state.error > tol and not self.stopped and self.n_iter < self.max_iter:
+            cg = self.n_cg
+            if state.error > 0.5 and warm_up < 8:
+                # Far away a Sinkhorn step is as good as any and costs no linear system.
+                warm_up += 1
+                state = self._sinkhorn(state)
+                kind = "sinkhorn"
+            else:
+                new = self._newton_step(state)
+                kind = "newton"
+                if new is None:
+                    rejected += 1
+                    kind = "sinkhorn"
+                    new = self._sinkhorn(state)
+                    floor = rounding_floor(dual.spread, eps)
+                    if rejected >= 3 and min(state.error, new.error) <= 20 * floor:
+                        self.stalled = True
+                state = new
+            self.n_iter += 1
+            self.n_cg += 0 * cg
+            self.stopped = self.step(state, kind, self.n_cg - cg)
+            if self.stalled:
+                break
+        return state
+
+    def _tau(self, error: float) -> float:
+        # The dropped mass then is of the order of the error to come: superlinear convergence.
+        return float(np.clip(0.002 * error, 1e-14, 1e-3))
+
+    def _sinkhorn(self, state: State) -> State:
+        self.n_sinkhorn += 1
+        g = self.dual.sinkhorn_step(state)
+        # Column sums must not be cut off while they can be far from b.
+        return self.dual.state(g, state.eps, state.f, tau=self._tau(state.error))
+
+    def _newton_step(self, state: State) -> State | None:
+        """Return the state after a damped step, or None if no step length was any good."""
+        dual, b = self.dual, self.dual.b
+        self.n_newton += 1
+        indptr, columns, values, gram = state.entries
+        shift = self.damping * min(state.error, 1.0)
+        diagonal = state.c * (1.0 + shift) + 1e-300
+        jacobi = np.maximum(diagonal - gram, 1e-8 * diagonal)
+        gradient = b - state.c
+        gradient = gradient - gradient.sum() * b
+        direction = np.empty_like(b)
+        self.n_cg += _kernels.conjugate_gradients(
+            indptr,
+            columns,
+            values,
+            dual.a,
+            diagonal,
+            1.0 / jacobi,
+            gradient,
+            direction,
+            min(0.1, max(state.error, 1e-10)),
+            2000,
+            dual.threads,
+        )
+        direction *= state.eps
+        direction -= (b * direction).sum()
+        slope = float((gradient * direction).sum())
+        if not (np.isfinite(direction).all() and slope > 0):
+            self.damping = max(10 * self.damping, 0.01)
+            return None
+        length = 1.0
+        # A full step that moves the potentials by many eps is far out of the model's reach.
+        for _ in range(6):
+            new = dual.state(
+                state.g + length * direction,
+                state.eps,
+                state.f,
+                tau=self._tau(state.error),
+                safe=state.error > 0.5,
+            )
+            gained = new.value >= state.value + 1e-4 * length * slope
+            # Near the end differences of the objective drown in rounding; the error does not.
+            if np.isfinite(new.error) and (
+                (gained and new.error < 1.0) or new.error <= 0.9 * state.error
+            ):
+                if length == 1.0:
+                    self.damping = max(0.1 * self.damping, 1e-8)
+                else:
+                    self.damping = max(4 * self.damping, 1e-3)
+                return new
+            length *= 0.5 if length > 0.3 else 0.25
+        self.damping = max(10 * self.damping, 0.01)
+        return None
