@@ -104,9 +104,7 @@ class EntropicTransport(Problem):
         shift = 0.5 * ((dual.b * state.g).sum() - (dual.a * state.f).sum())
         f[rows], g[columns] = state.f + shift, state.g - shift
         if not rows.all():
-            f[~rows] = row_potentials(
-                self.costs(~rows, columns), dual.logb, g[columns], self.reg
-            )
+            f[~rows] = row_potentials(self.costs(~rows, columns), dual.logb, g[columns], self.reg)
         if not columns.all():
             g[~columns] = row_potentials(
                 self.costs(rows, ~columns).T, np.log(dual.a), f[rows], self.reg
@@ -283,7 +281,9 @@ class EntropicTransportTask(Task):
         size = abs(reference.extra["value"]) or 1.0
         if "plan" in solution.extra:
             P = solution.extra["plan"]
-            error = np.abs(P.sum(axis=1) - problem.a).sum() + np.abs(P.sum(axis=0) - problem.b).sum()
+            error = (
+                np.abs(P.sum(axis=1) - problem.a).sum() + np.abs(P.sum(axis=0) - problem.b).sum()
+            )
             return {"marginal_error": float(error), "gap": max(0.0, float(solution.extra["gap"]))}
         P = problem.plan(*solution.x)
         error = np.abs(P.sum(axis=1) - problem.a).sum() + np.abs(P.sum(axis=0) - problem.b).sum()

@@ -164,9 +164,7 @@ def feasible_plan(P: sp.csr_array, a: np.ndarray, b: np.ndarray) -> sp.csr_array
     """Scale a sparse plan down to its marginals and fill what is missing by the corner rule."""
 
     def ratio(wanted: np.ndarray, seen: np.ndarray) -> np.ndarray:
-        return np.minimum(
-            1.0, np.divide(wanted, seen, out=np.ones_like(wanted), where=seen > 0)
-        )
+        return np.minimum(1.0, np.divide(wanted, seen, out=np.ones_like(wanted), where=seen > 0))
 
     P = sp.csr_array(P.multiply(ratio(a, np.asarray(P.sum(axis=1)).ravel())[:, None]))
     P = sp.csr_array(P.multiply(ratio(b, np.asarray(P.sum(axis=0)).ravel())[None, :]))

@@ -133,9 +133,10 @@ class SNS(Solver):
             while length > 1e-6:
                 trial, trial_value = plan(f + length * step[:n], g + length * step[n:])
                 error = np.abs(trial.sum(axis=1) - a).sum() + np.abs(trial.sum(axis=0) - b).sum()
-                if trial_value >= value + 1e-4 * length * slope or error < 0.9 * np.abs(
-                    gradient
-                ).sum():
+                if (
+                    trial_value >= value + 1e-4 * length * slope
+                    or error < 0.9 * np.abs(gradient).sum()
+                ):
                     accepted = True
                     break
                 length *= 0.5
@@ -182,9 +183,7 @@ class _Hessian:
         n = self.n
         operator = LinearOperator(
             (size, size),
-            matvec=lambda v: (
-                self.diagonal * v + np.concatenate([self.P @ v[n:], self.PT @ v[:n]])
-            ),
+            matvec=lambda v: self.diagonal * v + np.concatenate([self.P @ v[n:], self.PT @ v[:n]]),
             dtype=np.float64,
         )
         jacobi = LinearOperator((size, size), matvec=lambda v: v / self.diagonal, dtype=np.float64)
