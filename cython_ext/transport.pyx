@@ -51,8 +51,10 @@ cdef extern from *:
         }
     }
 
-    /* Plan entries of a segment of rows, grown as they come; Q = P / a, rounded towards zero, so
-     * that the Newton matrix stays positive semi-definite. */
+    /* Plan entries Q = P / a of a segment of rows, grown as they come. Single precision is enough:
+     * with a diagonal made of the same numbers (see below) the Newton matrix is the Laplacian of a
+     * graph whose weights are right to single precision, so its spectrum is, too, and it is
+     * positive semi-definite exactly. */
     typedef struct {
         int32_t *column;
         float *value;
@@ -82,8 +84,8 @@ cdef extern from *:
     }
 
     /* One row. In: t, the logarithms of the entries for the old potential; out: the new potential,
-     * column sums, the diagonal of Q^T A Q and, if tau >= 0, the entries of Q above tau.
-     * work holds 2 m doubles and 'place' m integers. */
+     * column sums and, if tau >= 0, the entries of Q above tau, the diagonal of Q^T A Q (first m
+     * places of 'diagonal') and its row sums (the other m). */
     SKRAND_CLONES
     static double skrand_ot_row(
         double *t, double *e, int32_t *place, ptrdiff_t m, ptrdiff_t count, double cut,
@@ -147,7 +149,7 @@ cdef extern from *:
                 sums[j] += inverse * e[j];
         }
         if (tau >= 0.0) {
-            double least = tau * s, down = (1.0 - 1.2e-7) / s;
+            double least = tau * s, down = 1.0 / s, total = 0.0;
             if (skrand_ot_reserve(list, kept)) {
                 list->failed = 1;
             } else {
@@ -160,7 +162,12 @@ cdef extern from *:
                     n += e[k] > least;
                 }
                 for (ptrdiff_t k = 0; k < n; k++)
-                    diagonal[column[k]] += weight * (double) value[k] * (double) value[k];
+                    total += (double) value[k];
+                for (ptrdiff_t k = 0; k < n; k++) {
+                    double v = weight * (double) value[k];
+                    diagonal[column[k]] += v * (double) value[k];
+                    diagonal[m + column[k]] += v * total;
+                }
                 list->count += n;
             }
         }
@@ -292,15 +299,15 @@ def row_pass(
 
     With ``X`` (n, d) and ``Yt`` (d, m) the costs are ``scale`` times the squared distances,
     computed on the way, and `cost` is not looked at. `f` holds the old potentials and is
-    overwritten. Entries of P / a above `tau` are returned as CSR with the diagonal of
-    ``Q^T diag(a) Q``; none if `tau` is negative. With `cut` above -700, entries whose logarithm
+    overwritten. Entries of Q = P / a above `tau` are returned as CSR, with the diagonal and then
+    the row sums of ``Q^T diag(a) Q``; none if `tau` is negative. With `cut` above -700, entries whose logarithm
     relative to the old potential is below it count as zero in rows where they are the most.
     """
     cdef Py_ssize_t n = a.shape[0], m = logb.shape[0], d = 0, i, segment, j
     cdef Py_ssize_t segments = min(max(n * m // 32768, <Py_ssize_t> 1), min(n, <Py_ssize_t> 16))
     cdef double[:, ::1] work = np.empty((segments, 3 * m))
     cdef double[:, ::1] partial = np.zeros((segments, m))
-    cdef double[:, ::1] partial_diagonal = np.zeros((segments if tau >= 0 else 1, m))
+    cdef double[:, ::1] partial_diagonal = np.zeros((segments if tau >= 0 else 1, 2 * m))
     cdef int32_t[:, ::1] place = np.empty((segments, m), dtype=np.int32)
     cdef int64_t[::1] indptr = np.zeros(n + 1, dtype=np.int64)
     cdef bint lazy = X is not None
@@ -349,7 +356,7 @@ def row_pass(
                 indptr[i + 1] += start
             start += lists[segment].count
             if segment:
-                for j in range(m):
+                for j in range(2 * m):
                     partial_diagonal[0, j] += partial_diagonal[segment, j]
         columns = np.empty(start, dtype=np.int32)
         values = np.empty(start, dtype=np.float32)

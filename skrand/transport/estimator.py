@@ -35,6 +35,9 @@ __all__ = ["SinkhornNewtonOT"]
 
 #: Costs above this size (bytes) are not stored, with storage="auto", where that is possible.
 _STORED = 2**31
+#: Normal points of target=None: of a number that does not depend on the data, so that repeating a
+#: row is the same as weighting it.
+_REFERENCE_POINTS = 1024
 
 
 def _has_points(estimator: Any) -> bool:
@@ -57,8 +60,8 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
         Regularisation, in units of the (scaled) costs. It also sets how smooth the map is: a
         smaller value is not a better one, so tune it.
     target : array-like of shape (n_targets, n_features), default=None
-        Where to. None is as many standard normal points as there are data, from a scrambled Sobol
-        sequence: a multivariate quantile transformer. Arguments of `fit` take precedence.
+        Where to. None is 1024 standard normal points, from a scrambled Sobol sequence: a
+        multivariate quantile transformer. Arguments of `fit` take precedence.
     metric : str or callable, default="sqeuclidean"
         A metric of :func:`sklearn.metrics.pairwise_distances`, or "precomputed": X is then the
         cost matrix, of shape (n_samples, n_targets).
@@ -220,8 +223,6 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
             If a parameter or the data is not allowed, or no plan of finite cost exists.
         """
         self._check_parameters()
-        for name in ("_plan", "_gap", "_score_reference"):
-            vars(self).pop(name, None)
         if self.metric == "precomputed":
             C = validate_data(self, X, dtype=self._dtypes(), ensure_all_finite=False)
             C = check_costs(C)
@@ -408,7 +409,7 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
         if Xt is None:
             Xt = self.target
         if Xt is None:
-            Xt = _normal_points(len(X), X.shape[1], self.random_state).astype(X.dtype)
+            Xt = _normal_points(_REFERENCE_POINTS, X.shape[1], self.random_state).astype(X.dtype)
         Xt = check_array(Xt, dtype=[np.float64, np.float32], input_name="the target")
         if Xt.shape[1] != X.shape[1]:
             raise ValueError(
@@ -485,10 +486,9 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
 
 
 def _normal_points(n: int, d: int, random_state: Any) -> np.ndarray:
-    """Return n standard normal points in d dimensions, from a scrambled Sobol sequence."""
+    """Return n standard normal points, n a power of two, from a scrambled Sobol sequence."""
     seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
     if d > qmc.Sobol.MAXDIM:
         return np.random.default_rng(seed).standard_normal((n, d))
     sobol = qmc.Sobol(d, rng=np.random.default_rng(seed))
-    points = sobol.random_base2(int(np.ceil(np.log2(max(n, 2)))))[:n]
-    return ndtri(np.clip(points, 1e-12, 1 - 1e-12))
+    return ndtri(np.clip(sobol.random(n), 1e-12, 1 - 1e-12))

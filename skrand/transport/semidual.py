@@ -150,7 +150,6 @@ class Newton:
                         self.stalled = True
                 state = new
             self.n_iter += 1
-            self.n_cg += 0 * cg
             self.stopped = self.step(state, kind, self.n_cg - cg)
             if self.stalled:
                 break
@@ -171,8 +170,19 @@ class Newton:
         dual, b = self.dual, self.dual.b
         self.n_newton += 1
         indptr, columns, values, gram = state.entries
-        shift = self.damping * min(state.error, 1.0)
-        diagonal = state.c * (1.0 + shift) + 1e-300
+        shift = min(self.damping * min(state.error, 1.0), 1.0)
+        c = state.c
+        gram, sums = gram[: len(c)], gram[len(c) :]
+        # The kept entries are right to single precision, so what is dropped is known to that.
+        diagonal = sums + np.maximum(c - sums - 1e-6 * c, 0.0) + shift * c
+        # Where a column has far too little mass the step would be (b - c) / c, exponentially too
+        # long: the logarithmic mean of b and c makes it log(b / c), as Sinkhorn has it.
+        poor = c < 0.3 * b
+        if poor.any():
+            low = np.maximum(c[poor], 1e-300)
+            mean = (b[poor] - low) / np.log(b[poor] / low)
+            diagonal[poor] = np.maximum(diagonal[poor], diagonal[poor] - c[poor] + mean)
+        diagonal += 1e-300
         jacobi = np.maximum(diagonal - gram, 1e-8 * diagonal)
         gradient = b - state.c
         gradient = gradient - gradient.sum() * b
@@ -197,7 +207,6 @@ class Newton:
             self.damping = max(10 * self.damping, 0.01)
             return None
         length = 1.0
-        # A full step that moves the potentials by many eps is far out of the model's reach.
         for _ in range(6):
             new = dual.state(
                 state.g + length * direction,

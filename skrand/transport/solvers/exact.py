@@ -89,7 +89,9 @@ class Exact(Solver):
             )
 
         newton = Newton(dual, max_iter, step)
-        inner = 1e-6
+        forbidden = problem.C is not None and bool(np.isinf(problem.C).any())
+        # What rounding cannot place on allowed pairs stays missing, so let there be little of it.
+        inner = 1e-13 if forbidden else 1e-6
         state = annealed(newton, problem.reg, inner)
         best = self._certify(dual, state)
         while (
@@ -136,7 +138,14 @@ class Exact(Solver):
         P = sp.csr_array(P.multiply(dual.a[:, None]))
         P = feasible_plan(P, dual.a, dual.b)
         coo = P.tocoo()
-        cost = float((coo.data * _entry_costs(dual.problem, coo.row, coo.col)).sum())
+        costs = _entry_costs(dual.problem, coo.row, coo.col)
+        if np.isinf(costs).any():
+            allowed = np.isfinite(costs)
+            where = (coo.row[allowed], coo.col[allowed])
+            P = sp.csr_array((coo.data[allowed], where), shape=shape)
+            coo = P.tocoo()
+            costs = _entry_costs(dual.problem, coo.row, coo.col)
+        cost = float((coo.data * costs).sum())
         lower = 0.0
         for rows in dual.problem.blocks():
             hard = (dual.problem.costs(rows) - state.g).min(axis=1)
