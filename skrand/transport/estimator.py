@@ -270,7 +270,6 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
         check_is_fitted(self, "potentials_")
         return self._solution.gap * self.cost_scale_
 
-    @available_if(_has_points)
     def transform(self, X):
         """Map points of the source to the target's side.
 
@@ -483,6 +482,12 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
             log /= log.sum(axis=1, keepdims=True)
             out[start : start + step] = log @ anchors
         return out.astype(points.dtype, copy=False)
+
+
+
+# TransformerMixin wraps transform when the class is made, and the wrapper would hide that it is not
+# always there; so that is added to the wrapper.
+SinkhornNewtonOT.transform = available_if(_has_points)(SinkhornNewtonOT.transform)
 
 
 def _normal_points(n: int, d: int, random_state: Any) -> np.ndarray:

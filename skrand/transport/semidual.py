@@ -20,6 +20,8 @@ __all__ = ["Newton", "SemiDual", "State", "rounding_floor"]
 _UNIT = np.finfo(np.float64).eps / 2
 #: Entries of a row below exp(_CUT) of its sum are zero to double precision for any row length.
 _CUT, _NO_CUT = -60.0, -1000.0
+#: Columns with less than this share of their mass are summed without leaving anything out.
+_POOR = 1e-12
 
 
 def rounding_floor(spread: float, eps: float) -> float:
@@ -207,23 +209,25 @@ class Newton:
             self.damping = max(10 * self.damping, 0.01)
             return None
         length = 1.0
+        safe = state.error > 0.5 or bool((c < _POOR * b).any())
+        tau = self._tau(state.error)
         for _ in range(6):
-            new = dual.state(
-                state.g + length * direction,
-                state.eps,
-                state.f,
-                tau=self._tau(state.error),
-                safe=state.error > 0.5,
-            )
-            gained = new.value >= state.value + 1e-4 * length * slope
+            g = state.g + length * direction
+            new = dual.state(g, state.eps, state.f, tau=tau, safe=safe)
             # Near the end differences of the objective drown in rounding; the error does not.
+            gain = new.value - state.value
+            better = new.error <= 0.9 * state.error
             if np.isfinite(new.error) and (
-                (gained and new.error < 1.0) or new.error <= 0.9 * state.error
+                (gain >= 1e-4 * length * slope and new.error < 1.0) or better
             ):
-                if length == 1.0:
-                    self.damping = max(0.1 * self.damping, 1e-8)
-                else:
+                if not safe and bool((new.c < _POOR * b).any()):
+                    # Skipped entries matter to columns that have almost nothing else.
+                    new = dual.state(g, state.eps, new.f, tau=tau)
+                # A quadratic model predicts length (1 - length / 2) slope.
+                if length < 1.0 or (gain < 0.1 * slope and not better):
                     self.damping = max(4 * self.damping, 1e-3)
+                elif better:
+                    self.damping = max(0.1 * self.damping, 1e-8)
                 return new
             length *= 0.5 if length > 0.3 else 0.25
         self.damping = max(10 * self.damping, 0.01)

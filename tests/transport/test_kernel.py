@@ -73,7 +73,7 @@ def test_conjugate_gradients_solve_the_newton_system():
     _, _, C, a, b, g = make(n=30, m=20)
     dual = SemiDual(EntropicTransport(C=C, a=a, b=b, reg=0.1))
     state = dual.state(g, 0.1, np.zeros(len(a)), tau=0.0)
-    indptr, columns, values, diagonal = state.entries
+    indptr, columns, values, _ = state.entries
     Q = np.zeros(C.shape)
     Q[np.repeat(np.arange(30), np.diff(indptr)), columns] = values
     S = np.diag(state.c * 1.01) - Q.T @ (a[:, None] * Q)
