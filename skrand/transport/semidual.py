@@ -22,6 +22,8 @@ _UNIT = np.finfo(np.float64).eps / 2
 _CUT, _NO_CUT = -60.0, -1000.0
 #: Columns with less than this share of their mass are summed without leaving anything out.
 _POOR = 1e-12
+#: First reach of a step, in units of eps, and the least damping, in units of the violation.
+_REACH, _DAMPING = 5.0, 1e-2
 
 
 def rounding_floor(spread: float, eps: float) -> float:
@@ -124,13 +126,14 @@ class Newton:
     ) -> None:
         self.dual, self.max_iter, self.step = dual, max_iter, step
         self.n_iter = self.n_newton = self.n_sinkhorn = self.n_cg = 0
-        self.damping = 0.01
+        self.damping, self.reach = _DAMPING, _REACH
         self.stopped = self.stalled = False
 
     def run(self, g: np.ndarray, f: np.ndarray, eps: float, tol: float) -> State:
         """Bring the violation to `tol` from `g`; return the best state reached."""
         dual = self.dual
         state = dual.state(g, eps, f, tau=1e-3)
+        self.damping, self.reach = _DAMPING, _REACH
         rejected = 0
         warm_up = 0
         while state.error > tol and not self.stopped and self.n_iter < self.max_iter:
@@ -204,9 +207,16 @@ class Newton:
         )
         direction *= state.eps
         direction -= (b * direction).sum()
+        # Mass between nearly separate parts of the plan depends exponentially on their difference
+        # in potential, so the model overshoots there, and only there: a trust region, but in the
+        # maximum norm and by clipping, so that the other components keep their Newton step.
+        reach = self.reach * state.eps
+        clipped = bool(np.abs(direction).max() > reach)
+        if clipped:
+            np.clip(direction, -reach, reach, out=direction)
         slope = float((gradient * direction).sum())
         if not (np.isfinite(direction).all() and slope > 0):
-            self.damping = max(10 * self.damping, 0.01)
+            self.damping = 10 * self.damping
             return None
         length = 1.0
         safe = state.error > 0.5 or bool((c < _POOR * b).any())
@@ -226,9 +236,14 @@ class Newton:
                 # A quadratic model predicts length (1 - length / 2) slope.
                 if length < 1.0 or (gain < 0.1 * slope and not better):
                     self.damping = max(4 * self.damping, 1e-3)
-                elif better:
-                    self.damping = max(0.1 * self.damping, 1e-8)
+                    self.reach = max(0.25 * self.reach, _REACH)
+                else:
+                    if better:
+                        self.damping = max(0.1 * self.damping, _DAMPING)
+                    if clipped and (better or gain >= 0.5 * slope):
+                        self.reach = min(2.0 * self.reach, 1e6)
                 return new
             length *= 0.5 if length > 0.3 else 0.25
-        self.damping = max(10 * self.damping, 0.01)
+        self.damping = 10 * self.damping
+        self.reach = max(0.25 * self.reach, 1.0)
         return None

@@ -13,6 +13,11 @@ from skrand.transport.semidual import Newton, SemiDual, State, rounding_floor
 __all__ = ["AnnealedNewton"]
 
 
+RATIO = 4
+STAGE = 1e-2
+SMALL, RATIO2, STAGE2 = 5e-4, 2, 1e-3
+
+
 class AnnealedNewton(Solver):
     """Newton on the semi-dual, from a large regularisation down, with an ever better sparse plan.
 
@@ -110,8 +115,8 @@ def annealed(newton: Newton, reg: float, tol: float, anneal: bool = True) -> Sta
     g, f = dual.start()
     stages = [reg]
     if anneal:
-        while stages[-1] * 4 < dual.spread / 5:
-            stages.append(stages[-1] * 4)
+        while stages[-1] * RATIO < dual.spread / 5:
+            stages.append(stages[-1] * (RATIO2 if stages[-1] < dual.spread * SMALL else RATIO))
     stages = stages[::-1]
     previous: State | None = None
     state: State | None = None
@@ -126,7 +131,7 @@ def annealed(newton: Newton, reg: float, tol: float, anneal: bool = True) -> Sta
                 g, f = state.g, state.f
         previous = state
         last = eps == reg
-        state = newton.run(g, f, eps, tol if last else max(1e-2, tol))
+        state = newton.run(g, f, eps, tol if last else max(STAGE2 if eps < dual.spread * SMALL else STAGE, tol))
         if newton.stopped or newton.n_iter >= newton.max_iter:
             break
         if not last:
