@@ -105,9 +105,9 @@ def sides(C, a, b, reg):
         print("regot is not installed")
     else:
         if n <= 800:
-            calls["regot ssns"] = lambda: regot.sinkhorn_ssns(
-                C, a, b, reg, tol=1e-9, max_iter=1000
-            ).plan
+            calls["regot ssns"] = lambda: (
+                regot.sinkhorn_ssns(C, a, b, reg, tol=1e-9, max_iter=1000).plan
+            )
     return calls
 
 

@@ -58,7 +58,7 @@ cdef extern from *:
     typedef struct {
         int32_t *column;
         float *value;
-        ptrdiff_t count, room;
+        ptrdiff_t count, room, limit;
         int failed;
     } skrand_ot_entries;
 
@@ -70,7 +70,7 @@ cdef extern from *:
         if (list->count + more <= room)
             return 0;
         while (room < list->count + more)
-            room = 2 * room + 1024;
+            room += room / 2 + 1024;
         column = (int32_t *) realloc(list->column, (size_t) room * sizeof(int32_t));
         if (column)
             list->column = column;
@@ -150,8 +150,10 @@ cdef extern from *:
         }
         if (tau >= 0.0) {
             double least = tau * s, down = 1.0 / s, total = 0.0;
-            if (skrand_ot_reserve(list, kept)) {
-                list->failed = 1;
+            if (list->count > list->limit) {
+                list->failed |= 2;
+            } else if (skrand_ot_reserve(list, kept)) {
+                list->failed |= 1;
             } else {
                 int32_t *column = list->column + list->count;
                 float *value = list->value + list->count;
@@ -257,6 +259,7 @@ cdef extern from *:
         float* value
         Py_ssize_t count
         Py_ssize_t room
+        Py_ssize_t limit
         int failed
 
     void skrand_ot_exps(const double* t, Py_ssize_t n, double* e) nogil
@@ -293,14 +296,15 @@ def vector_exp(const double[::1] t, double[::1] out):
 def row_pass(
     const floating[:, ::1] cost, const double[:, ::1] X, const double[:, ::1] Yt, double scale,
     const double[::1] a, const double[::1] logb, const double[::1] g, double[::1] f, double eps,
-    double cut, double tau, double[::1] sums, int n_threads,
+    double cut, double tau, Py_ssize_t limit, double[::1] sums, int n_threads,
 ):
     """Sweep once over the costs: new row potentials, column sums and the sparse plan.
 
     With ``X`` (n, d) and ``Yt`` (d, m) the costs are ``scale`` times the squared distances,
     computed on the way, and `cost` is not looked at. `f` holds the old potentials and is
     overwritten. Entries of Q = P / a above `tau` are returned as CSR, with the diagonal and then
-    the row sums of ``Q^T diag(a) Q``; none if `tau` is negative. With `cut` above -700, entries whose logarithm
+    the row sums of ``Q^T diag(a) Q``; None if `tau` is negative, or if there are more than about
+    `limit` of them. With `cut` above -700, entries whose logarithm
     relative to the old potential is below it count as zero in rows where they are the most.
     """
     cdef Py_ssize_t n = a.shape[0], m = logb.shape[0], d = 0, i, segment, j
@@ -324,6 +328,8 @@ def row_pass(
         raise MemoryError()
     if lazy:
         d = X.shape[1]
+    for segment in range(segments):
+        lists[segment].limit = limit // segments
     n_threads = min(n_threads, <int> segments)
     for segment in prange(segments, nogil=True, num_threads=n_threads, schedule="dynamic"):
         t = &work[segment, 0]
@@ -367,6 +373,11 @@ def row_pass(
                 memcpy(&columns[start], lists[segment].column, count * sizeof(int32_t))
                 memcpy(&values[start], lists[segment].value, count * sizeof(float))
                 start += count
+            # One segment at a time, so that there are never two copies of all entries.
+            free(lists[segment].column)
+            free(lists[segment].value)
+            lists[segment].column = NULL
+            lists[segment].value = NULL
         result = (
             np.asarray(indptr), np.asarray(columns), np.asarray(values),
             np.array(partial_diagonal[0]),
@@ -375,7 +386,7 @@ def row_pass(
         free(lists[segment].column)
         free(lists[segment].value)
     free(lists)
-    if failed:
+    if failed & 1:
         raise MemoryError()
     return result
 

@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from skrand.linalg.transformer import SketchTransformer
     from skrand.registry import make_solver
     from skrand.regression import CoresetSampler, SketchedFit, SketchedRegressor
-    from skrand.transport import SinkhornNewtonOT
+    from skrand.transport import OTAdapter, SinkhornNewtonOT
 
 #: Public name -> module that has it.
 _HOME = {
     "CoresetSampler": "skrand.regression",
+    "OTAdapter": "skrand.transport",
     "SinkhornNewtonOT": "skrand.transport",
     "SketchTransformer": "skrand.linalg.transformer",
     "SketchedFit": "skrand.regression",
@@ -28,6 +29,7 @@ _MODULES = ("base", "exceptions", "linalg", "registry", "regression", "testing",
 
 __all__ = [
     "CoresetSampler",
+    "OTAdapter",
     "SinkhornNewtonOT",
     "SketchTransformer",
     "SketchedFit",

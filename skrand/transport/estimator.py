@@ -484,7 +484,6 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
         return out.astype(points.dtype, copy=False)
 
 
-
 # TransformerMixin wraps transform when the class is made, and the wrapper would hide that it is not
 # always there; so that is added to the wrapper.
 SinkhornNewtonOT.transform = available_if(_has_points)(SinkhornNewtonOT.transform)

@@ -20,6 +20,8 @@ __all__ = ["Newton", "SemiDual", "State", "rounding_floor"]
 _UNIT = np.finfo(np.float64).eps / 2
 #: Entries of a row below exp(_CUT) of its sum are zero to double precision for any row length.
 _CUT, _NO_CUT = -60.0, -1000.0
+#: Most plan entries that are kept, 8 bytes each, where costs are not stored for want of memory.
+_ROOM = 2**24
 #: Columns with less than this share of their mass are summed without leaving anything out.
 _POOR = 1e-12
 #: First reach of a step, in units of eps, and the least damping, in units of the violation.
@@ -61,10 +63,12 @@ class SemiDual:
         self.logb = np.log(self.b)
         self.spread = problem.spread()
         self.X = self.Yt = None
+        self.limit, self.least_tau = len(self.a) * len(self.b), 0.0
         if problem.C is None:
             self.X = np.ascontiguousarray(problem.X, dtype=np.float64)
             self.Yt = np.ascontiguousarray(problem.Y.T, dtype=np.float64)
             self.cost = np.empty((0, 0))
+            self.limit = min(self.limit, _ROOM)
         else:
             self.cost = np.ascontiguousarray(problem.C)
 
@@ -89,10 +93,15 @@ class SemiDual:
             f,
             eps,
             _NO_CUT if safe else _CUT,
-            tau,
+            max(tau, self.least_tau) if tau >= 0 else tau,
+            self.limit,
             c,
             self.threads,
         )
+        if entries is None and tau >= 0:
+            # More entries than there is room for: what is dropped damps the Newton steps.
+            self.least_tau = 8 * max(tau, self.least_tau)
+            return self.state(g, eps, f, tau=tau, safe=safe)
         error = float(np.abs(self.b - c).sum())
         value = float((self.a * f).sum() + (self.b * g).sum())
         return State(eps, f, g, c, error, value, entries)

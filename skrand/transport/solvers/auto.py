@@ -57,7 +57,7 @@ class AnnealedNewton(Solver):
     >>> half = np.full(2, 0.5)
     >>> solution = AnnealedNewton().solve(EntropicTransport(C=C, a=half, b=half, reg=0.5))
     >>> solution.converged, round(solution.extra["value"], 6)
-    (True, 0.283148)
+    (True, 0.28311)
     """
 
     task = "entropic-transport"
@@ -131,7 +131,9 @@ def annealed(newton: Newton, reg: float, tol: float, anneal: bool = True) -> Sta
                 g, f = state.g, state.f
         previous = state
         last = eps == reg
-        state = newton.run(g, f, eps, tol if last else max(STAGE2 if eps < dual.spread * SMALL else STAGE, tol))
+        state = newton.run(
+            g, f, eps, tol if last else max(STAGE2 if eps < dual.spread * SMALL else STAGE, tol)
+        )
         if newton.stopped or newton.n_iter >= newton.max_iter:
             break
         if not last:

@@ -48,7 +48,7 @@ class Sinkhorn(Solver):
     >>> half = np.full(2, 0.5)
     >>> solution = Sinkhorn().solve(EntropicTransport(C=C, a=half, b=half, reg=0.5))
     >>> solution.converged, round(solution.extra["value"], 6)
-    (True, 0.283148)
+    (True, 0.28311)
     """
 
     task = "entropic-transport"
