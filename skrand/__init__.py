@@ -12,20 +12,25 @@ if TYPE_CHECKING:
     from skrand.linalg.transformer import SketchTransformer
     from skrand.registry import make_solver
     from skrand.regression import CoresetSampler, SketchedFit, SketchedRegressor
+    from skrand.transport import OTAdapter, SinkhornNewtonOT
 
 #: Public name -> module that has it.
 _HOME = {
     "CoresetSampler": "skrand.regression",
+    "OTAdapter": "skrand.transport",
+    "SinkhornNewtonOT": "skrand.transport",
     "SketchTransformer": "skrand.linalg.transformer",
     "SketchedFit": "skrand.regression",
     "SketchedRegressor": "skrand.regression",
     "make_solver": "skrand.registry",
 }
 
-_MODULES = ("base", "exceptions", "linalg", "registry", "regression", "testing")
+_MODULES = ("base", "exceptions", "linalg", "registry", "regression", "testing", "transport")
 
 __all__ = [
     "CoresetSampler",
+    "OTAdapter",
+    "SinkhornNewtonOT",
     "SketchTransformer",
     "SketchedFit",
     "SketchedRegressor",

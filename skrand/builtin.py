@@ -12,7 +12,7 @@ __all__ = ["skrand_entries"]
 @hookimpl
 def skrand_entries() -> list[Entry]:
     """Declare the core's tasks, solvers and estimators."""
-    return [*_sketching(), *_least_squares()]
+    return [*_sketching(), *_least_squares(), *_transport()]
 
 
 def _sketching() -> list[Entry]:
@@ -100,6 +100,72 @@ def _least_squares() -> list[Entry]:
             reference=(
                 "T. Sarlos. Improved Approximation Algorithms for Large Matrices via Random "
                 "Projections. FOCS 2006. doi:10.1109/FOCS.2006.37"
+            ),
+        ),
+    ]
+
+
+def _transport() -> list[Entry]:
+    at = "skrand.transport"
+    everything = {"sample-weight", "float32", "lazy"}
+    solver = partial(
+        Entry,
+        kind="solver",
+        task="entropic-transport",
+        capabilities={*everything, "deterministic"},
+        since="0.1",
+    )
+    sns = (
+        "X. Tang, M. Shavlovsky, H. Rahmanian, E. Tardini, K. K. Thekumparampil, T. Xiao, L. Ying. "
+        "Accelerating Sinkhorn Algorithm with Sparse Newton Iterations. ICLR 2024. arXiv:2401.12253"
+    )
+    return [
+        Entry(
+            kind="task",
+            name="entropic-transport",
+            target=f"{at}.problem:EntropicTransportTask",
+            summary="Optimal transport with an entropic penalty",
+            since="0.1",
+        ),
+        Entry(
+            kind="estimator",
+            name="SinkhornNewtonOT",
+            target=f"{at}.estimator:SinkhornNewtonOT",
+            task="entropic-transport",
+            summary="Optimal transport of data to a target, and its smooth map",
+            capabilities={*everything, "inductive"},
+            since="0.1",
+        ),
+        solver(
+            name="auto",
+            target=f"{at}.solvers.auto:AnnealedNewton",
+            summary="Newton, annealed, on a plan as sparse as the error allows",
+            reference=sns,
+            default=True,
+        ),
+        solver(
+            name="sns",
+            target=f"{at}.solvers.sns:SNS",
+            summary="Sinkhorn, then Newton with a fixed number of kept entries",
+            reference=sns,
+        ),
+        solver(
+            name="sinkhorn",
+            target=f"{at}.solvers.sinkhorn:Sinkhorn",
+            summary="Sinkhorn in the log domain, over-relaxed, one exp a pair",
+            reference=(
+                "A. Thibault, L. Chizat, C. Dossal, N. Papadakis. Overrelaxed Sinkhorn-Knopp "
+                "Algorithm for Regularized Optimal Transport. Algorithms 14(5), 2021. "
+                "arXiv:1711.01851"
+            ),
+        ),
+        solver(
+            name="exact",
+            target=f"{at}.solvers.exact:Exact",
+            summary="Without regularisation, to a certified gap, by proximal steps",
+            reference=(
+                "D. Wu, L. Liang, H. Yang. PINS: Proximal Iterations with Sparse Newton and "
+                "Sinkhorn for Optimal Transport. 2025. arXiv:2502.03749"
             ),
         ),
     ]

@@ -1,0 +1,498 @@
+"""Optimal transport of one set of points to another as a scikit-learn transformer."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtri
+from scipy.stats import qmc
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.callback import with_callbacks
+from sklearn.metrics import pairwise_distances
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skrand._validation import (
+    check_integer,
+    check_n_jobs,
+    check_option,
+    check_real,
+    fail_parameter,
+)
+from skrand.base import SolverMixin
+from skrand.transport.functions import (
+    TransportResult,
+    check_costs,
+    check_feasible,
+    check_weights,
+)
+from skrand.transport.problem import EntropicTransport
+
+__all__ = ["SinkhornNewtonOT"]
+
+#: Costs above this size (bytes) are not stored, with storage="auto", where that is possible.
+_STORED = 2**31
+#: Normal points of target=None: of a number that does not depend on the data, so that repeating a
+#: row is the same as weighting it.
+_REFERENCE_POINTS = 1024
+
+
+def _has_points(estimator: Any) -> bool:
+    if estimator.metric == "precomputed":
+        raise AttributeError("With metric='precomputed' there are no points to map.")
+    return True
+
+
+class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, BaseEstimator):
+    """Entropic optimal transport of the data to a target, and the map that comes with it.
+
+    `fit` finds the plan P between the data X (weights a) and a target Y (weights b) that minimises
+    ``<P, C> + reg KL(P | a b^T)``, to a stated violation of the marginals or with a warning.
+    `transform` sends a point x to the mean of the target under its own row of the plan; this is
+    the barycentric projection at training points and continuous everywhere else.
+
+    Parameters
+    ----------
+    reg : float, default=0.05
+        Regularisation, in units of the (scaled) costs. It also sets how smooth the map is: a
+        smaller value is not a better one, so tune it.
+    target : array-like of shape (n_targets, n_features), default=None
+        Where to. None is 1024 standard normal points, from a scrambled Sobol sequence: a
+        multivariate quantile transformer. Arguments of `fit` take precedence.
+    metric : str or callable, default="sqeuclidean"
+        A metric of :func:`sklearn.metrics.pairwise_distances`, or "precomputed": X is then the
+        cost matrix, of shape (n_samples, n_targets).
+    metric_params : dict, default=None
+        Further arguments of the metric.
+    cost_scale : {"max", "mean", "median"} or float, default=None
+        What costs are divided by; None is 1.
+    solver : str or Solver, default="auto"
+        A solver registered for the task "entropic-transport" (see ``skrand list
+        entropic-transport``), or a solver object.
+    tol : float, default=1e-9
+        Violation of the marginals to reach, in L1; for solver "exact", which does not read the
+        default, the relative gap.
+    max_iter : int, default=500
+        Most iterations; a solver's own default holds unless this is changed.
+    dtype : {"float64", "float32"}, default="float64"
+        In which costs are stored. Sums are in double precision in either case.
+    storage : {"auto", "dense", "lazy"}, default="auto"
+        Whether costs are stored or computed again in each sweep; the latter needs the metric
+        "sqeuclidean". "auto" stores up to 2 GiB.
+    score_reg : float, default=None
+        Regularisation of the divergence that `score` returns; None is 0.05 times the median cost
+        within the target. It does not depend on `reg`, so that values of `reg` can be compared.
+    n_jobs : int, default=None
+        Threads inside one fit; None is what OpenMP would use. The result does not depend on it.
+    random_state : int, RandomState instance or None, default=None
+        Determines the normal points of ``target=None``.
+    verbose : int, default=0
+        If not 0, a line a fit goes to the logger "skrand" at level INFO instead of DEBUG.
+
+    Attributes
+    ----------
+    potentials_ : tuple of ndarray
+        f of shape (n_samples,) and g of shape (n_targets,), with ``a.f = b.g``.
+    plan_ : ndarray of shape (n_samples, n_targets)
+        The plan, made on first use; sparse for solver "exact".
+    target_ : ndarray of shape (n_targets, n_features)
+        The target used; absent for precomputed costs.
+    cost_ : float
+        Transport cost, ``<P, C>``.
+    value_ : float
+        Objective.
+    dual_value_ : float
+        Objective of the dual.
+    gap_ : float
+        Objective of the plan rounded to its marginals minus the dual value, on first use.
+    marginal_error_ : float
+        Violation of both marginals, in L1.
+    reg_ : float
+        Regularisation in units of the costs as given.
+    cost_scale_ : float
+        What costs were divided by.
+    solver_ : str
+        Name of the solver used.
+    n_iter_ : int
+        Iterations.
+    n_passes_ : int
+        Sweeps over the costs.
+    n_newton_, n_sinkhorn_, n_cg_ : int
+        Newton steps, Sinkhorn steps and iterations of conjugate gradients.
+    converged_ : bool
+        Whether the tolerance was met.
+    history_ : list of dict
+        One record an iteration.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of str
+        Names of the features, if the data had names.
+
+    Notes
+    -----
+    Exact transport by network simplex is faster on problems of less than about a thousand points.
+    What regularisation buys is a smooth map, potentials, and gradients.
+
+    In a Pipeline, `transform` is applied to new data too: use it where these come from the source.
+
+    Cost: some 20 sweeps for ``reg`` of a thousandth of the largest cost, ``O(n m)`` flops and one
+    exponential a pair each. Memory: the costs, and a fraction of their size for the sparse plan.
+
+    References
+    ----------
+    X. Tang, M. Shavlovsky, H. Rahmanian, E. Tardini, K. K. Thekumparampil, T. Xiao, L. Ying,
+    "Accelerating Sinkhorn Algorithm with Sparse Newton Iterations", ICLR 2024, arXiv:2401.12253.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skrand import SinkhornNewtonOT
+    >>> rng = np.random.default_rng(0)
+    >>> X, Y = rng.normal(size=(200, 2)), rng.normal(size=(300, 2)) + 4.0
+    >>> model = SinkhornNewtonOT(reg=0.1, target=Y).fit(X)
+    >>> model.converged_, bool(np.allclose(model.transform(X).mean(axis=0), Y.mean(axis=0)))
+    (True, True)
+    """
+
+    _solver_parameters = {"tol": False, "max_iter": False, "n_jobs": False}
+
+    def __init__(
+        self,
+        reg=0.05,
+        *,
+        target=None,
+        metric="sqeuclidean",
+        metric_params=None,
+        cost_scale=None,
+        solver="auto",
+        tol=1e-9,
+        max_iter=500,
+        dtype="float64",
+        storage="auto",
+        score_reg=None,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.reg = reg
+        self.target = target
+        self.metric = metric
+        self.metric_params = metric_params
+        self.cost_scale = cost_scale
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.dtype = dtype
+        self.storage = storage
+        self.score_reg = score_reg
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @with_callbacks
+    def fit(
+        self, X, y=None, *, Xt=None, sample_weight=None, target_weight=None, sample_domain=None
+    ):
+        """Find the plan from X to the target.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Source points, or costs of shape (n_samples, n_targets) if they are precomputed.
+        y : object, default=None
+            Not used.
+        Xt : array-like of shape (n_targets, n_features), default=None
+            Target; takes precedence over `sample_domain`, which does over the parameter `target`.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of X.
+        target_weight : array-like of shape (n_targets,), default=None
+            Non-negative weights of the target, of the same sum if both are given.
+        sample_domain : array-like of shape (n_samples,), default=None
+            Non-negative where a row of X is of the source, negative where it is of the target.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data is not allowed, or no plan of finite cost exists.
+        """
+        self._check_parameters()
+        if self.metric == "precomputed":
+            C = validate_data(self, X, dtype=self._dtypes(), ensure_all_finite=False)
+            C = check_costs(C)
+            a, b = check_weights(
+                sample_weight, target_weight, C.shape, ("sample_weight", "target_weight")
+            )
+            check_feasible(C, a, b)
+            problem = self._scaled(C, a, b)
+        else:
+            X = validate_data(self, X, dtype=[np.float64, np.float32])
+            X, target, sample_weight = self._resolve_target(X, Xt, sample_weight, sample_domain)
+            shape = (len(X), len(target))
+            a, b = check_weights(
+                sample_weight, target_weight, shape, ("sample_weight", "target_weight")
+            )
+            self.source_, self.target_ = X, target
+            problem = self._points(X, target, a, b)
+        self._problem = problem
+        solution = self._run_solver(problem, lambda x: {"potentials_": x})
+        extra = solution.extra
+        scale = self.cost_scale_
+        self._solution = TransportResult(problem, solution)
+        self.cost_ = extra["cost"] * scale
+        self.value_ = extra["value"] * scale
+        self.dual_value_ = extra["dual_value"] * scale
+        self.marginal_error_ = solution.residual
+        self.reg_ = float(self.reg) * scale
+        self.n_passes_ = solution.oracles.get("passes", 0)
+        self.n_newton_ = extra.get("n_newton", 0)
+        self.n_sinkhorn_ = extra.get("n_sinkhorn", 0)
+        self.n_cg_ = extra.get("n_cg", 0)
+        # The regularisation of the potentials: solver "exact" ends at one of its own.
+        self._map_reg = extra.get("reg", problem.reg)
+        return self
+
+    @property
+    def plan_(self):
+        """The plan, made when it is first asked for."""
+        check_is_fitted(self, "potentials_")
+        return self._solution.plan
+
+    @property
+    def gap_(self):
+        """Bound on the distance to the optimal objective, computed when it is first asked for."""
+        check_is_fitted(self, "potentials_")
+        return self._solution.gap * self.cost_scale_
+
+    def transform(self, X):
+        """Map points of the source to the target's side.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Points.
+
+        Returns
+        -------
+        X_new : ndarray of shape (n_samples, n_features)
+            Means of the target, weighted as the plan weights it for each point.
+        """
+        check_is_fitted(self, "potentials_")
+        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        return self._map(X, self.target_, self._problem.b, self.potentials_[1])
+
+    @available_if(_has_points)
+    def inverse_transform(self, X):
+        """Map points of the target to the source's side.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Points.
+
+        Returns
+        -------
+        X_new : ndarray of shape (n_samples, n_features)
+        """
+        check_is_fitted(self, "potentials_")
+        X = check_array(X, dtype=[np.float64, np.float32], input_name="X")
+        if X.shape[1] != self.n_features_in_:
+            raise ValueError(
+                f"X has {X.shape[1]} features, but SinkhornNewtonOT is expecting "
+                f"{self.n_features_in_} features as input."
+            )
+        return self._map(X, self.source_, self._problem.a, self.potentials_[0], swap=True)
+
+    @available_if(_has_points)
+    def score(self, X, y=None):
+        """Return minus the Sinkhorn divergence between the image of X and the target.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Points of the source.
+        y : object, default=None
+            Not used.
+
+        Returns
+        -------
+        score : float
+            At most 0, and the higher the better.
+        """
+        check_is_fitted(self, "potentials_")
+        moved = self.transform(X).astype(np.float64)
+        target = np.asarray(self.target_, dtype=np.float64)
+        b = self._problem.b
+        a = np.full(len(moved), 1.0 / len(moved))
+        reg = self.score_reg
+        within = self._costs(target, target) / self.cost_scale_
+        if reg is None:
+            positive = within[within > 0]
+            reg = 0.05 * float(np.median(positive)) if len(positive) else 1.0
+        value = partial(self._value, reg=reg)
+        across = self._costs(moved, target) / self.cost_scale_
+        itself = self._costs(moved, moved) / self.cost_scale_
+        divergence = value(across, a, b) - 0.5 * (value(itself, a, a) + value(within, b, b))
+        return -max(0.0, float(divergence)) * self.cost_scale_
+
+    def _value(self, C, a, b, reg):
+        from skrand.transport.solvers import AnnealedNewton
+
+        problem = EntropicTransport(C=C, a=a, b=b, reg=float(reg))
+        return (
+            AnnealedNewton(tol=1e-8, n_jobs=check_n_jobs(self, self.n_jobs))
+            .solve(problem)
+            .extra["value"]
+        )
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "potentials_")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.input_tags.pairwise = False
+        return tags
+
+    @property
+    def _n_features_out(self):
+        return self.n_features_in_
+
+    def _dtypes(self):
+        return [np.float64, np.float32] if self.dtype == "float32" else np.float64
+
+    def _check_parameters(self):
+        check_real(self, "reg", self.reg, 0, closed="neither")
+        check_real(self, "tol", self.tol, 0, closed="neither")
+        check_integer(self, "max_iter", self.max_iter, 1)
+        check_option(self, "dtype", self.dtype, ("float64", "float32"))
+        check_option(self, "storage", self.storage, ("auto", "dense", "lazy"))
+        check_real(self, "score_reg", self.score_reg, 0, closed="neither", options=(None,))
+        check_real(
+            self,
+            "cost_scale",
+            self.cost_scale,
+            0,
+            closed="neither",
+            options=(None, "max", "mean", "median"),
+        )
+        if not (isinstance(self.metric, str) or callable(self.metric)):
+            fail_parameter(self, "metric", "a str or a callable", self.metric)
+        if self.storage == "lazy" and self.metric != "sqeuclidean":
+            fail_parameter(self, "storage", "'auto' or 'dense' with this metric", self.storage)
+        check_n_jobs(self, self.n_jobs)
+
+    def _resolve_target(self, X, Xt, sample_weight, sample_domain):
+        """Return source, target and source weights."""
+        if sample_domain is not None:
+            domain = check_array(sample_domain, ensure_2d=False, input_name="sample_domain")
+            if domain.shape != (len(X),):
+                raise ValueError(f"sample_domain must have shape ({len(X)},). Got {domain.shape}.")
+            source = domain >= 0
+            if Xt is None and (source.all() or not source.any()):
+                raise ValueError(
+                    "sample_domain must have both signs: non-negative for rows of the source, "
+                    "negative for rows of the target."
+                )
+            if Xt is None:
+                Xt = X[~source]
+            X = X[source]
+            if sample_weight is not None:
+                sample_weight = np.asarray(sample_weight)[source]
+        if Xt is None:
+            Xt = self.target
+        if Xt is None:
+            Xt = _normal_points(_REFERENCE_POINTS, X.shape[1], self.random_state).astype(X.dtype)
+        Xt = check_array(Xt, dtype=[np.float64, np.float32], input_name="the target")
+        if Xt.shape[1] != X.shape[1]:
+            raise ValueError(
+                f"The target has {Xt.shape[1]} features, but X has {X.shape[1]} features."
+            )
+        return X, Xt.astype(np.result_type(X, Xt), copy=False), sample_weight
+
+    def _costs(self, X, Y):
+        if self.metric == "sqeuclidean" and not self.metric_params:
+            # Differences first: |x|^2 + |y|^2 - 2 x.y loses half the digits of small distances.
+            X, Y = X.astype(np.float64), Y.astype(np.float64)
+            C = np.zeros((len(X), len(Y)))
+            for k in range(X.shape[1]):
+                C += np.subtract.outer(X[:, k], Y[:, k]) ** 2
+            return C
+        return pairwise_distances(X, Y, metric=self.metric, **(self.metric_params or {}))
+
+    def _points(self, X, Y, a, b):
+        size = len(X) * len(Y) * (4 if self.dtype == "float32" else 8)
+        plain = self.metric == "sqeuclidean" and not self.metric_params
+        lazy = self.storage == "lazy" or (self.storage == "auto" and plain and size > _STORED)
+        if not lazy:
+            return self._scaled(check_costs(self._costs(X, Y)), a, b)
+        X, Y = X.astype(np.float64), Y.astype(np.float64)
+        problem = EntropicTransport(X=X, Y=Y, a=a, b=b, reg=float(self.reg))
+        self.cost_scale_ = self._scale(problem)
+        return EntropicTransport(
+            X=X, Y=Y, a=a, b=b, reg=float(self.reg), scale=1.0 / self.cost_scale_
+        )
+
+    def _scaled(self, C, a, b):
+        self.cost_scale_ = self._scale(EntropicTransport(C=C, a=a, b=b, reg=1.0))
+        if self.cost_scale_ != 1.0:
+            C = C / self.cost_scale_
+        C = C.astype(self.dtype, copy=False)
+        return EntropicTransport(C=C, a=a, b=b, reg=float(self.reg))
+
+    def _scale(self, problem):
+        """Return what costs are divided by; for the median, of at most a million pairs."""
+        if self.cost_scale is None:
+            return 1.0
+        if not isinstance(self.cost_scale, str):
+            return float(self.cost_scale)
+        if self.cost_scale == "median":
+            stride = [max(1, size // 1000) for size in problem.shape]
+            C = problem.costs(slice(None, None, stride[0]), slice(None, None, stride[1]))
+            scale = float(np.median(C[np.isfinite(C)]))
+        else:
+            total, count, high = 0.0, 0, 0.0
+            for rows in problem.blocks():
+                C = problem.costs(rows)
+                C = C[np.isfinite(C)]
+                total, count = total + float(C.sum()), count + C.size
+                high = max(high, float(np.abs(C).max(initial=0.0)))
+            scale = high if self.cost_scale == "max" else total / max(count, 1)
+        return scale if scale > 0 else 1.0
+
+    def _map(self, points, anchors, weights, potential, swap=False):
+        """Return means of the anchors under the entropic conditional of each point."""
+        used = weights > 0
+        anchors = anchors[used].astype(np.float64)
+        offset = potential[used] / self._map_reg + np.log(weights[used])
+        out = np.empty(points.shape)
+        step = max(1, 2**21 // len(anchors))
+        for start in range(0, len(points), step):
+            part = points[start : start + step]
+            C = self._costs(anchors, part).T if swap else self._costs(part, anchors)
+            log = offset - C / (self.cost_scale_ * self._map_reg)
+            log -= log.max(axis=1, keepdims=True)
+            np.exp(log, out=log)
+            log /= log.sum(axis=1, keepdims=True)
+            out[start : start + step] = log @ anchors
+        return out.astype(points.dtype, copy=False)
+
+
+# TransformerMixin wraps transform when the class is made, and the wrapper would hide that it is not
+# always there; so that is added to the wrapper.
+SinkhornNewtonOT.transform = available_if(_has_points)(SinkhornNewtonOT.transform)
+
+
+def _normal_points(n: int, d: int, random_state: Any) -> np.ndarray:
+    """Return n standard normal points, n a power of two, from a scrambled Sobol sequence."""
+    seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
+    if d > qmc.Sobol.MAXDIM:
+        return np.random.default_rng(seed).standard_normal((n, d))
+    sobol = qmc.Sobol(d, rng=np.random.default_rng(seed))
+    return ndtri(np.clip(sobol.random(n), 1e-12, 1 - 1e-12))

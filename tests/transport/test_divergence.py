@@ -1,0 +1,68 @@
+"""The divergence is one, its gradient is right; barycentres; domain adaptation on moons."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import make_moons
+from sklearn.neighbors import KNeighborsClassifier
+
+from skrand.transport import OTAdapter, SinkhornNewtonOT, barycenter, sinkhorn_divergence
+
+
+@pytest.fixture(scope="module")
+def points():
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(40, 3)), rng.normal(size=(50, 3)) + 0.5
+
+
+def test_divergence_is_zero_symmetric_and_positive(points):
+    X, Y = points
+    assert sinkhorn_divergence(X, X, reg=0.2).value == pytest.approx(0, abs=1e-10)
+    assert np.abs(sinkhorn_divergence(X, X, reg=0.2).gradient).max() < 1e-9
+    there, back = sinkhorn_divergence(X, Y, reg=0.2), sinkhorn_divergence(Y, X, reg=0.2)
+    assert there.value == pytest.approx(back.value, abs=1e-10)
+    assert there.value > 0.1
+
+
+def test_gradient_equals_differences(points):
+    X, Y = points
+    a = np.random.default_rng(1).dirichlet(np.ones(len(X)))
+    gradient = sinkhorn_divergence(X, Y, a, reg=0.2).gradient
+    for i, k in ((0, 0), (7, 2), (30, 1)):
+        up, down = X.copy(), X.copy()
+        up[i, k] += 1e-4
+        down[i, k] -= 1e-4
+        values = [sinkhorn_divergence(Z, Y, a, reg=0.2).value for Z in (up, down)]
+        assert (values[0] - values[1]) / 2e-4 == pytest.approx(gradient[i, k], abs=1e-6)
+
+
+def test_barycenter_of_one_and_of_two():
+    x = np.linspace(0, 1, 60)
+    C = (x[:, None] - x) ** 2
+    humps = np.exp(-((x - np.array([[0.25], [0.75]])) ** 2) / 0.004)
+    humps /= humps.sum(axis=1, keepdims=True)
+    middle = barycenter(C, humps, reg=1e-3)
+    assert middle.sum() == pytest.approx(1)
+    assert abs(x[middle.argmax()] - 0.5) < 0.02
+    leaning = barycenter(C, humps, [0.9, 0.1], reg=1e-3)
+    assert leaning @ x == pytest.approx(0.3, abs=5e-3)
+
+
+def test_adapter_on_rotated_moons():
+    angle = np.deg2rad(35)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    X, y = make_moons(300, noise=0.05, random_state=0)
+    Xt, yt = make_moons(260, noise=0.05, random_state=1)
+    Xt = Xt @ turn.T
+    plain = KNeighborsClassifier(1).fit(X, y).score(Xt, yt)
+    scores = {}
+    for reg in (0.5, 0.1, 0.02, 0.005):
+        model = OTAdapter(transport=SinkhornNewtonOT(reg)).fit(X, y, Xt=Xt)
+        scores[reg] = model.score(Xt, yt)
+    assert max(scores, key=scores.get) == 0.5
+    assert scores[0.5] > 0.99 > plain
+    both = np.vstack([X, Xt]), np.r_[y, -np.ones(len(Xt))]
+    domain = np.r_[np.ones(len(X)), -np.ones(len(Xt))]
+    again = OTAdapter(transport=SinkhornNewtonOT(0.5)).fit(*both, sample_domain=domain)
+    assert np.array_equal(
+        again.predict(Xt), OTAdapter(transport=SinkhornNewtonOT(0.5)).fit(X, y, Xt=Xt).predict(Xt)
+    )
