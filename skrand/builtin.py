@@ -134,6 +134,7 @@ def _transport() -> list[Entry]:
             task="entropic-transport",
             summary="Optimal transport of data to a target, and its smooth map",
             capabilities={*everything, "inductive"},
+            demo=f"{at}.demo:sinkhorn_newton_ot",
             since="0.1",
         ),
         solver(

@@ -56,6 +56,6 @@ def _row(name: str, result: DemoResult) -> tuple[str, ...]:
         number(result.score),
         result.baseline,
         number(result.baseline_score),
-        f"{result.time_ratio:.1f}x",
+        f"{result.time_ratio:.2g}x",
         result.certified,
     )

@@ -25,35 +25,38 @@ def run_demo(
     task: str,
     data: str,
     certified: str,
+    step: int = -1,
 ) -> DemoResult:
     """Search both grids on the training data, and score and time the winners.
 
     Parameters
     ----------
     ours, baseline : GridSearchCV
-        Searches over Pipelines; the last step of `ours` has ``solver_``.
+        Searches over Pipelines with scikit-learn's baseline at the same place as our estimator.
     train, test : tuple of (X, y)
         What is searched on, and what the winners are scored on.
     task, data : str
         Words for the row.
     certified : str
-        A format with the last step of our winner as ``model``, such as
+        A format with our fitted estimator as ``model``, such as
         ``"backward error {model.backward_error_:.0e}"``.
+    step : int, default=-1
+        Where in the Pipelines our estimator is, counted from the end.
 
     Returns
     -------
     DemoResult
-        Whose time ratio is that of the winners' last steps, fitted on what the steps before make of
-        the training data, in CPU time, the two in turn.
+        Whose time ratio is that of the two steps alone, fitted on what the steps before make of the
+        training data, in CPU time, in turn.
     """
     winners = [search.fit(*train).best_estimator_ for search in (ours, baseline)]
-    names = [type(winner[-1]).__name__ for winner in winners]
+    chosen = winners[0][step]
     scores = [winner.score(*test) for winner in winners]
     times: list[list[float]] = [[], []]
-    inputs = [winner[:-1].transform(train[0]) for winner in winners]
+    inputs = [winner[:step].transform(train[0]) for winner in winners]
     for _ in range(_REPEATS):
         for winner, X, seconds in zip(winners, inputs, times, strict=True):
-            candidate = clone(winner[-1])
+            candidate = clone(winner[step])
             start = time.process_time()
             candidate.fit(X, train[1])
             seconds.append(time.process_time() - start)
@@ -61,10 +64,10 @@ def run_demo(
     return DemoResult(
         task=task,
         data=data,
-        solver=winners[0][-1].solver_,
+        solver=chosen.solver_,
         score=scores[0],
-        baseline=names[1],
+        baseline=type(winners[1][step]).__name__,
         baseline_score=scores[1],
         time_ratio=theirs / mine,
-        certified=certified.format(model=winners[0][-1]),
+        certified=certified.format(model=chosen),
     )
