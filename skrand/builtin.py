@@ -83,6 +83,16 @@ def _least_squares() -> list[Entry]:
             capabilities={*everything, "deterministic"},
         ),
         solver(
+            name="pne",
+            target=f"{at}.solvers.pne:PNE",
+            summary="Normal equations, preconditioned by a sketch: any condition",
+            capabilities=dense,
+            reference=(
+                "V. Rokhlin, M. Tygert. A fast randomized algorithm for overdetermined linear "
+                "least-squares regression. PNAS 105, 2008. doi:10.1073/pnas.0804869105"
+            ),
+        ),
+        solver(
             name="sap",
             target=f"{at}.solvers.sap:SAP",
             summary="Sketch to precondition: full accuracy at any condition",

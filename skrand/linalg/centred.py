@@ -149,6 +149,19 @@ class CentredMatrix:
             product -= np.outer(self.center, B.sum(axis=0))
         return gram, product
 
+    def projected_gram(self, V: np.ndarray) -> np.ndarray:
+        """Return the Gram matrix of the product with `V` of shape (d, r), in one pass.
+
+        Costs ``2 n d r + n r^2`` flops; only a block of the product exists at a time.
+        """
+        shift = self.center @ V if self._is_rank_one else 0.0
+
+        def panel(start: int, stop: int) -> np.ndarray:
+            product = self._rows(start, stop) @ V - shift
+            return product.T @ product
+
+        return self._sum(panel)
+
     def residual(self, B: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return ``R = B - M x`` of shape (n, k) and ``M^T R`` of shape (d, k), in one pass."""
         if self.issparse:

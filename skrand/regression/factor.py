@@ -1,4 +1,9 @@
-"""What the least-squares drivers share: a factor of the scaled matrix, and refinement with it."""
+"""What the least-squares drivers share: a factor of the scaled matrix, and refinement with it.
+
+Solvers estimate their cost in flops of a matrix product. Everything slower counts by what it takes:
+on one core of a current processor an entry of the data costs about 35 of these flops to pass over
+in a residual and its gradient, and 100 to sketch by a sparse sign matrix.
+"""
 
 from __future__ import annotations
 

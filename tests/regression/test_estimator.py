@@ -182,7 +182,7 @@ def test_input_is_not_modified_and_may_be_read_only(diabetes, tmp_path):
         ({"fit_intercept": "yes"}, InvalidParameterError, "must be a bool. Got 'yes'"),
         ({"solver": "chol", "sketch": "srht"}, InvalidParameterError, "not used by solver 'chol'"),
         ({"solver": "lapack", "sketch_size": 9}, InvalidParameterError, "use it: .*sap, sketch"),
-        ({"sketch": "shrt"}, InvalidParameterError, "'sketch' parameter of SAP must be"),
+        ({"sketch": "shrt"}, InvalidParameterError, "'sketch' parameter of PNE must be"),
     ],
 )
 def test_bad_parameters(diabetes, params, error, message):
@@ -218,7 +218,7 @@ def test_sketch_parameters_reach_the_solver(diabetes):
     assert model.error_estimate_ > 0
     assert model.backward_error_ is None
     forced = SketchedRegressor(sketch="srht", random_state=0).fit(X, y)
-    assert forced.solver_ == "sap"
+    assert forced.solver_ == "pne"
 
 
 def test_solver_object_is_not_changed_by_fit(diabetes):

@@ -8,9 +8,9 @@ import scipy.sparse as sp
 
 from skrand.exceptions import IncompatibleSolverError, InvalidParameterError
 from skrand.regression import LeastSquares
-from skrand.regression.solvers import SAP, Auto, Cholesky, Lapack, SketchAndSolve
+from skrand.regression.solvers import PNE, SAP, Auto, Cholesky, Lapack, SketchAndSolve
 
-EXACT = [Lapack(), Cholesky(), SAP(), Auto()]
+EXACT = [Lapack(), Cholesky(), SAP(), PNE(), Auto()]
 UNIT = np.finfo(float).eps / 2
 
 
@@ -61,7 +61,7 @@ def test_agrees_with_sixty_digits(solver, ridge):
     np.testing.assert_allclose(solution.x, expected, rtol=0, atol=bound * np.abs(expected).max())
 
 
-@pytest.mark.parametrize("solver", [Lapack(), SAP(), Auto()], ids=lambda s: s.name)
+@pytest.mark.parametrize("solver", [Lapack(), SAP(), PNE(), Auto()], ids=lambda s: s.name)
 @pytest.mark.parametrize("condition", [1.0, 1e4, 1e8, 1e12])
 @pytest.mark.parametrize("residual", [1e-8, 1e-1])
 def test_backward_stable_at_any_condition(solver, condition, residual):
@@ -82,8 +82,8 @@ def test_cholesky_says_when_the_gram_matrix_is_singular():
 def test_auto_escalates_and_records_its_path():
     A, b, _ = conditioned(20_000, 100, 1e12, 1e-1, seed=4)
     solution = Auto().solve(LeastSquares(A=A, b=b), rng=0)
-    assert solution.extra["solver_path"] == ["chol", "sap"]
-    assert solution.solver == "sap"
+    assert solution.extra["solver_path"] == ["chol", "pne"]
+    assert solution.solver == "pne"
     assert solution.converged
 
 
@@ -119,7 +119,7 @@ def test_weights_are_repetitions(solver):
     np.testing.assert_allclose(repeated.offset(one.x), weighted.offset(two.x), rtol=1e-11)
 
 
-@pytest.mark.parametrize("solver", [Lapack(), SAP(), Auto()], ids=lambda s: s.name)
+@pytest.mark.parametrize("solver", [Lapack(), SAP(), PNE(), Auto()], ids=lambda s: s.name)
 def test_rank_deficient_data_get_the_minimum_norm_answer(solver):
     A, b, _ = conditioned(400, 4, 10, 0.1, seed=8)
     A = np.hstack([A, A[:, :1], np.zeros((400, 1))])
