@@ -5,6 +5,7 @@ from skrand.transport.divergence import Divergence, barycenter, sinkhorn_diverge
 from skrand.transport.estimator import SinkhornNewtonOT
 from skrand.transport.functions import TransportResult, solve
 from skrand.transport.problem import EntropicTransport, EntropicTransportTask
+from skrand.transport.unbalanced import UnbalancedResult, solve_unbalanced
 
 __all__ = [
     "Divergence",
@@ -13,7 +14,9 @@ __all__ = [
     "OTAdapter",
     "SinkhornNewtonOT",
     "TransportResult",
+    "UnbalancedResult",
     "barycenter",
     "sinkhorn_divergence",
     "solve",
+    "solve_unbalanced",
 ]
