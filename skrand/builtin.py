@@ -152,6 +152,7 @@ def _transport() -> list[Entry]:
             target=f"{at}.solvers.auto:AnnealedNewton",
             summary="Newton, annealed, on a plan as sparse as the error allows",
             reference=sns,
+            claim=f"{at}.claims:annealed_newton",
             default=True,
         ),
         solver(
@@ -159,6 +160,7 @@ def _transport() -> list[Entry]:
             target=f"{at}.solvers.sns:SNS",
             summary="Sinkhorn, then Newton with a fixed number of kept entries",
             reference=sns,
+            claim=f"{at}.claims:sinkhorn_newton_sparse",
         ),
         solver(
             name="sinkhorn",

@@ -191,7 +191,7 @@ def check_weights(
             raise ValueError(
                 f"The mass of {names[0]} ({first.sum():.6g}) is not that of {names[1]} "
                 f"({second.sum():.6g}). Balanced transport needs equal masses: divide both by "
-                "their sums, or solve an unbalanced problem."
+                "their sums, or use skrand.transport.solve_unbalanced."
             )
     first = np.full(shape[0], 1.0 / shape[0]) if first is None else first / first.sum()
     second = np.full(shape[1], 1.0 / shape[1]) if second is None else second / second.sum()

@@ -19,7 +19,7 @@ __all__ = ["Newton", "SemiDual", "State", "rounding_floor"]
 
 _UNIT = np.finfo(np.float64).eps / 2
 #: Entries of a row below exp(_CUT) of its sum are zero to double precision for any row length.
-_CUT, _NO_CUT = -60.0, -1000.0
+_CUT = -60.0
 #: Most plan entries that are kept, 8 bytes each, where costs are not stored for want of memory.
 _ROOM = 2**24
 #: Columns with less than this share of their mass are summed without leaving anything out.
@@ -73,12 +73,12 @@ class SemiDual:
             self.cost = np.ascontiguousarray(problem.C)
 
     def state(
-        self, g: np.ndarray, eps: float, f: np.ndarray, *, tau: float = -1.0, safe: bool = True
+        self, g: np.ndarray, eps: float, f: np.ndarray, *, tau: float = -1.0, cut: float = -1000.0
     ) -> State:
         """Evaluate at `g`; `f` is a guess of the row potentials, used as a shift only.
 
-        Cost: one exponential and a dozen flops for each pair, fewer where ``safe=False`` lets
-        negligible entries be skipped.
+        Cost: one exponential and a dozen flops for each pair, fewer where `cut` lets
+        entries below ``exp(cut)`` of a row be skipped.
         """
         self.problem.oracles["passes"] += 1
         f, c = f.copy(), np.empty_like(g)
@@ -92,7 +92,7 @@ class SemiDual:
             g,
             f,
             eps,
-            _NO_CUT if safe else _CUT,
+            cut,
             max(tau, self.least_tau) if tau >= 0 else tau,
             self.limit,
             c,
@@ -101,7 +101,7 @@ class SemiDual:
         if entries is None and tau >= 0:
             # More entries than there is room for: what is dropped damps the Newton steps.
             self.least_tau = 8 * max(tau, self.least_tau)
-            return self.state(g, eps, f, tau=tau, safe=safe)
+            return self.state(g, eps, f, tau=tau, cut=cut)
         error = float(np.abs(self.b - c).sum())
         value = float((self.a * f).sum() + (self.b * g).sum())
         return State(eps, f, g, c, error, value, entries)
@@ -137,11 +137,13 @@ class Newton:
         self.n_iter = self.n_newton = self.n_sinkhorn = self.n_cg = 0
         self.damping, self.reach = _DAMPING, _REACH
         self.stopped = self.stalled = False
+        self.goal = 0.0
 
     def run(self, g: np.ndarray, f: np.ndarray, eps: float, tol: float) -> State:
         """Bring the violation to `tol` from `g`; return the best state reached."""
         dual = self.dual
         state = dual.state(g, eps, f, tau=1e-3)
+        self.goal = tol
         self.damping, self.reach = _DAMPING, _REACH
         rejected = 0
         warm_up = 0
@@ -171,7 +173,7 @@ class Newton:
 
     def _tau(self, error: float) -> float:
         # The dropped mass then is of the order of the error to come: superlinear convergence.
-        return float(np.clip(0.002 * error, 1e-14, 1e-3))
+        return float(np.clip(max(0.002 * error, 0.01 * self.goal), 1e-14, 1e-3))
 
     def _sinkhorn(self, state: State) -> State:
         self.n_sinkhorn += 1
@@ -210,7 +212,8 @@ class Newton:
             1.0 / jacobi,
             gradient,
             direction,
-            min(0.1, max(state.error, 1e-10)),
+            # Superlinear convergence, but not beyond what is asked for.
+            min(0.1, max(state.error, 0.05 * self.goal / state.error)),
             2000,
             dual.threads,
         )
@@ -230,9 +233,12 @@ class Newton:
         length = 1.0
         safe = state.error > 0.5 or bool((c < _POOR * b).any())
         tau = self._tau(state.error)
+        # What is skipped stays well below the violation of a step that converges quadratically.
+        small = 1e-4 * state.error**2 / len(b)
+        cut = -1000.0 if safe else max(_CUT, float(np.log(max(small, 1e-300))))
         for _ in range(6):
             g = state.g + length * direction
-            new = dual.state(g, state.eps, state.f, tau=tau, safe=safe)
+            new = dual.state(g, state.eps, state.f, tau=tau, cut=cut)
             # Near the end differences of the objective drown in rounding; the error does not.
             gain = new.value - state.value
             better = new.error <= 0.9 * state.error

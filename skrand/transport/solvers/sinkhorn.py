@@ -76,11 +76,14 @@ class Sinkhorn(Solver):
             # Over-relaxation pays, and provably converges, in the neighbourhood of the answer.
             relax = omega if state.error < 0.1 else 1.0
             new = dual.state(
-                dual.sinkhorn_step(state, relax), problem.reg, state.f, safe=state.error > 0.1
+                dual.sinkhorn_step(state, relax),
+                problem.reg,
+                state.f,
+                cut=-1000.0 if state.error > 0.1 else -60.0,
             )
             slack = 1e-14 * (abs(state.value) + problem.reg)
             if relax > 1 and new.value < state.value - slack:
-                new = dual.state(dual.sinkhorn_step(state), problem.reg, state.f, safe=False)
+                new = dual.state(dual.sinkhorn_step(state), problem.reg, state.f)
             state = new
             n_iter += 1
             record = {
