@@ -212,3 +212,13 @@ def test_both_ways_of_centring_agree(solver, offset):
     solution = solver.solve(LeastSquares(A=A, b=b, intercept=True), rng=0)
     assert solution.converged
     np.testing.assert_allclose(solution.x, expected, rtol=1e-11)
+
+
+@pytest.mark.parametrize("solver", [PNE, SAP], ids=lambda s: s.name)
+def test_a_sketch_that_loses_directions_is_reported(solver):
+    # On identity-like data CountSketch maps several columns to one row: the worst case.
+    A = np.vstack([np.eye(60), 1e-9 * np.random.default_rng(15).standard_normal((2000, 60))])
+    problem = LeastSquares(A=A, b=A.sum(axis=1, keepdims=True))
+    solution = solver(sketch="countsketch", sketch_size=61, max_iter=5).solve(problem, rng=0)
+    assert np.isfinite(solution.x).all()
+    assert solution.converged or solution.message

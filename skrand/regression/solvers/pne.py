@@ -116,7 +116,12 @@ def _finished(factor: Factor, problem: LeastSquares, threads: int) -> Factor:
     problem.oracles["passes"] += 1
     N = factor.scale[:, None] * factor.right(np.eye(factor.rank))
     gram = problem.matrix(threads).projected_gram(N) + problem.ridge * (N.T @ N)
-    R = scipy.linalg.cholesky(gram, check_finite=False)
+    try:
+        R = scipy.linalg.cholesky(gram, check_finite=False)
+    except scipy.linalg.LinAlgError:
+        # The sketch lost directions of the data. Refinement will show how far its factor alone
+        # goes, and report it.
+        return factor
 
     def solve(y: np.ndarray, trans: int) -> np.ndarray:
         return scipy.linalg.solve_triangular(R, y, trans=trans, check_finite=False)
