@@ -25,6 +25,7 @@ __all__ = [
     "refine",
     "solution",
     "solve_rows",
+    "unscale",
     "with_ridge_rows",
 ]
 
@@ -148,6 +149,12 @@ def with_ridge_rows(
     return np.vstack([rows, np.sqrt(ridge) * np.diag(scale)]), np.vstack([target, zeros])
 
 
+def unscale(x: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Return coefficients of the scaled columns from those of the data's; 0 where scale is 0."""
+    inverse = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
+    return inverse[:, None] * x
+
+
 def backward_error(
     factor: Factor, problem: LeastSquares, x: np.ndarray, residual: np.ndarray, gradient: np.ndarray
 ) -> float:
@@ -162,8 +169,7 @@ def backward_error(
         np.linalg.norm(residual, axis=0), np.sqrt(problem.ridge) * np.linalg.norm(x, axis=0)
     )
     b_norm = np.linalg.norm(problem.target, axis=0)
-    inverse = np.divide(1, factor.scale, out=np.zeros_like(factor.scale), where=factor.scale > 0)
-    x_norm = np.linalg.norm(inverse[:, None] * x, axis=0)
+    x_norm = np.linalg.norm(unscale(x, factor.scale), axis=0)
     matrix_norm = np.sqrt(max(1, np.count_nonzero(factor.scale)))
     size = np.maximum(np.hypot(b_norm, matrix_norm * x_norm), np.finfo(np.float64).tiny)
     # With theta = |M| / |b| the weight of changes of b: theta^2 r^2 / (1 + theta^2 x^2).

@@ -7,7 +7,7 @@ import numpy as np
 from skrand._validation import check_n_jobs
 from skrand.base import Monitor, Solution, Solver
 from skrand.linalg.threads import effective_n_jobs, single_threaded_blas
-from skrand.regression.factor import solution, solve_rows
+from skrand.regression.factor import solution, solve_rows, unscale
 from skrand.regression.problem import LeastSquares
 from skrand.regression.sketching import check_sketch_parameters, sketch_problem
 
@@ -75,7 +75,7 @@ class SketchAndSolve(Solver):
         with single_threaded_blas():
             small = sketch_problem(self, problem, 8.0, seed, threads)
             factor, x = solve_rows(small.rows, small.target, small.scale)
-            sketched = small.target - small.rows @ (_unscale(x, small.scale))
+            sketched = small.target - small.rows @ unscale(x, small.scale)
         residual, _ = problem.residual(x, threads)
         estimate = _error_estimate(sketched, small.sketch_size, factor.rank)
         if small.exact:
@@ -92,11 +92,6 @@ class SketchAndSolve(Solver):
             error_estimate=estimate,
             sketch_size=small.sketch_size,
         )
-
-
-def _unscale(x: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    inverse = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
-    return inverse[:, None] * x
 
 
 def _error_estimate(residual: np.ndarray, sketch_size: int, rank: int) -> np.ndarray:

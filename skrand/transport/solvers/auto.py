@@ -12,10 +12,13 @@ from skrand.transport.semidual import Newton, SemiDual, State, rounding_floor
 
 __all__ = ["AnnealedNewton"]
 
+# From one regularisation to the next it falls by this factor, and each but the last is solved to
+# this violation.
+RATIO, STAGE = 4, 1e-2
 
-RATIO = 4
-STAGE = 1e-2
-SMALL, RATIO2, STAGE2 = 5e-4, 2, 1e-3
+# Below this fraction of the range of the costs a Newton step reaches less far: the stages are finer
+# there and solved better.
+SMALL, SMALL_RATIO, SMALL_STAGE = 5e-4, 2, 1e-3
 
 
 class AnnealedNewton(Solver):
@@ -76,23 +79,8 @@ class AnnealedNewton(Solver):
         max_iter = check_integer(self, "max_iter", self.max_iter, 1)
         check_boolean(self, "anneal", self.anneal)
         threads = effective_n_jobs(check_n_jobs(self, self.n_jobs))
-        reduced = problem.positive()
-        dual = SemiDual(reduced, threads)
-
-        def step(state: State, kind: str, n_cg: int) -> bool:
-            return monitor(
-                {
-                    "iteration": len(monitor.history) + 1,
-                    "residual": state.error,
-                    "reg": state.eps,
-                    "kind": kind,
-                    "passes": reduced.oracles["passes"],
-                    "n_cg": n_cg,
-                    "x": lambda: problem.potentials(dual, state),
-                }
-            )
-
-        newton = Newton(dual, max_iter, step)
+        dual = SemiDual(problem.positive(), threads)
+        newton = monitored_newton(problem, dual, max_iter, monitor)
         state = annealed(newton, problem.reg, tol, self.anneal)
         return finish(
             problem,
@@ -109,14 +97,35 @@ class AnnealedNewton(Solver):
         )
 
 
+def monitored_newton(
+    problem: EntropicTransport, dual: SemiDual, max_iter: int, monitor: Monitor
+) -> Newton:
+    """Return Newton on the semi-dual of `problem`, telling `monitor` of each iteration."""
+
+    def step(state: State, kind: str, n_cg: int) -> bool:
+        return monitor(
+            {
+                "iteration": len(monitor.history) + 1,
+                "residual": state.error,
+                "reg": state.eps,
+                "kind": kind,
+                "passes": dual.problem.oracles["passes"],
+                "n_cg": n_cg,
+                "x": lambda: problem.potentials(dual, state),
+            }
+        )
+
+    return Newton(dual, max_iter, step)
+
+
 def annealed(newton: Newton, reg: float, tol: float, anneal: bool = True) -> State:
-    """Run Newton along regularisations that fall by a factor of four, down to `reg`."""
+    """Run Newton along regularisations that fall geometrically, down to `reg`."""
     dual = newton.dual
     g, f = dual.start()
     stages = [reg]
     if anneal:
         while stages[-1] * RATIO < dual.spread / 5:
-            stages.append(stages[-1] * (RATIO2 if stages[-1] < dual.spread * SMALL else RATIO))
+            stages.append(stages[-1] * (SMALL_RATIO if stages[-1] < dual.spread * SMALL else RATIO))
     stages = stages[::-1]
     previous: State | None = None
     state: State | None = None
@@ -132,7 +141,10 @@ def annealed(newton: Newton, reg: float, tol: float, anneal: bool = True) -> Sta
         previous = state
         last = eps == reg
         state = newton.run(
-            g, f, eps, tol if last else max(STAGE2 if eps < dual.spread * SMALL else STAGE, tol)
+            g,
+            f,
+            eps,
+            tol if last else max(SMALL_STAGE if eps < dual.spread * SMALL else STAGE, tol),
         )
         if newton.stopped or newton.n_iter >= newton.max_iter:
             break

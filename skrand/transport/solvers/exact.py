@@ -9,8 +9,8 @@ from skrand._validation import check_integer, check_n_jobs, check_real
 from skrand.base import Monitor, Solution, Solver
 from skrand.linalg.threads import effective_n_jobs
 from skrand.transport.problem import EntropicTransport
-from skrand.transport.semidual import Newton, SemiDual, State
-from skrand.transport.solvers.auto import annealed
+from skrand.transport.semidual import SemiDual, State
+from skrand.transport.solvers.auto import annealed, monitored_newton
 
 __all__ = ["Exact", "feasible_plan"]
 
@@ -72,23 +72,8 @@ class Exact(Solver):
         tol = check_real(self, "tol", self.tol, 0, closed="neither")
         max_iter = check_integer(self, "max_iter", self.max_iter, 1)
         threads = effective_n_jobs(check_n_jobs(self, self.n_jobs))
-        reduced = problem.positive()
-        dual = SemiDual(reduced, threads)
-
-        def step(state: State, kind: str, n_cg: int) -> bool:
-            return monitor(
-                {
-                    "iteration": len(monitor.history) + 1,
-                    "residual": state.error,
-                    "reg": state.eps,
-                    "kind": kind,
-                    "passes": reduced.oracles["passes"],
-                    "n_cg": n_cg,
-                    "x": lambda: problem.potentials(dual, state),
-                }
-            )
-
-        newton = Newton(dual, max_iter, step)
+        dual = SemiDual(problem.positive(), threads)
+        newton = monitored_newton(problem, dual, max_iter, monitor)
         forbidden = problem.C is not None and bool(np.isinf(problem.C).any())
         # What rounding cannot place on allowed pairs stays missing, so let there be little of it.
         inner = 1e-13 if forbidden else 1e-6
