@@ -59,7 +59,7 @@ def _least_squares() -> list[Entry]:
             target=f"{at}.estimator:SketchedRegressor",
             task="least-squares",
             summary="Linear regression by a solver of your choice",
-            capabilities={*everything, "inductive"},
+            capabilities={*everything, "inductive", "partial-fit"},
             demo=f"{at}.demo:sketched_regressor",
             since="0.1",
         ),
@@ -67,7 +67,7 @@ def _least_squares() -> list[Entry]:
             name="auto",
             target=f"{at}.solvers.auto:Auto",
             summary="The cheapest solver whose answer is verified",
-            capabilities=everything,
+            capabilities={*everything, "partial-fit"},
             default=True,
         ),
         solver(
@@ -80,7 +80,7 @@ def _least_squares() -> list[Entry]:
             name="chol",
             target=f"{at}.solvers.chol:Cholesky",
             summary="Cholesky of the scaled Gram matrix, then refinement",
-            capabilities={*everything, "deterministic"},
+            capabilities={*everything, "deterministic", "partial-fit"},
         ),
         solver(
             name="pne",
@@ -106,7 +106,7 @@ def _least_squares() -> list[Entry]:
             name="sketch",
             target=f"{at}.solvers.sketch:SketchAndSolve",
             summary="Solve a sketch of the problem and estimate the error made",
-            capabilities=everything,
+            capabilities={*everything, "partial-fit"},
             reference=(
                 "T. Sarlos. Improved Approximation Algorithms for Large Matrices via Random "
                 "Projections. FOCS 2006. doi:10.1109/FOCS.2006.37"

@@ -51,6 +51,7 @@ from skrand._ext import random as _random
 from skrand._ext import sketch as _kernels
 from skrand._validation import check_integer, check_n_jobs, check_option, fail_parameter
 from skrand.linalg.random import philox4x32
+from skrand.linalg.rows import disjoint_union
 from skrand.linalg.threads import effective_n_jobs, ordered_map, single_threaded_blas
 
 __all__ = [
@@ -773,7 +774,7 @@ class SketchState:
         row_offset = check_integer(self, "row_offset", row_offset, 0, _MAX_ROW)
         self._check_columns(X.shape[1], flat)
         stop = row_offset + X.shape[0]
-        seen = _union(self, [*self.rows_seen, (row_offset, stop)])
+        seen = disjoint_union(self, [*self.rows_seen, (row_offset, stop)])
         if self._total is None:
             self._total, self._flat = np.zeros((operator.sketch_size, X.shape[1])), flat
         if self._waiting is not None and row_offset != self.next_row:
@@ -814,7 +815,7 @@ class SketchState:
         if other._total is None:
             return self
         self._check_columns(other._total.shape[1], other._flat)
-        seen = _union(self, [*self.rows_seen, *other.rows_seen])
+        seen = disjoint_union(self, [*self.rows_seen, *other.rows_seen])
         if self._total is None:
             self._total, self._flat = np.zeros_like(other._total), other._flat
         # The later of the two goes on; rows that wait in the earlier have no successor.
@@ -888,18 +889,3 @@ def _stack(
         for part, factor in ((rows, weights), (X, scale))
     )
     return joined, np.concatenate(list(parts)), row_offset
-
-
-def _union(owner: object, ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return the union of ranges of rows, which must be disjoint."""
-    union: list[tuple[int, int]] = []
-    for start, stop in sorted(ranges):
-        if start == stop:
-            continue
-        if union and start < union[-1][1]:
-            shown = _Shown(f"rows {start} to {min(stop, union[-1][1]) - 1} again")
-            fail_parameter(owner, "row_offset", "such that no row is added twice", shown)
-        if union and start == union[-1][1]:
-            start = union.pop()[0]
-        union.append((start, stop))
-    return union

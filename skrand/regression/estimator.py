@@ -14,15 +14,43 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.callback import with_callbacks
-from sklearn.utils import assert_all_finite, check_array, check_consistent_length
+from sklearn.utils import (
+    assert_all_finite,
+    check_array,
+    check_consistent_length,
+    check_random_state,
+)
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skrand import registry
 from skrand._validation import check_boolean, check_integer, check_n_jobs, check_real
 from skrand.base import SolverMixin
-from skrand.exceptions import RankWarning
+from skrand.exceptions import IncompatibleSolverError, RankWarning
 from skrand.regression.problem import LeastSquares
+from skrand.regression.summary import Stream
 
 __all__ = ["SketchedRegressor"]
+
+
+#: What is computed from a stream when it is first looked at.
+_FOLLOWING = frozenset(
+    {
+        "coef_",
+        "intercept_",
+        "solver_",
+        "solver_path_",
+        "rank_",
+        "condition_",
+        "n_iter_",
+        "converged_",
+        "history_",
+        "n_passes_",
+        "backward_error_",
+        "error_estimate_",
+        "residual_norm_",
+        "objective_",
+    }
+)
 
 
 class SketchedRegressor(
@@ -186,6 +214,7 @@ class SketchedRegressor(
             If the solver cannot take this data; the message names solvers that can.
         """
         self._check_parameters()
+        self._stream = None
         X, y = validate_data(
             self,
             X,
@@ -209,6 +238,94 @@ class SketchedRegressor(
             assert_all_finite(y, input_name="y")
         solution = self._run_solver(problem, lambda x: self._attributes(problem, x, y.ndim))
         self._set_diagnostics(solution, y.ndim)
+        return self
+
+    def partial_fit(self, X, y, sample_weight=None, *, row_offset=None):
+        """Add rows to a stream; the coefficients follow when they are next asked for.
+
+        A summary of the rows is kept, whose size does not depend on their number: the Gram matrix
+        with solvers "auto" and "chol", a sketch with solver "sketch". The first call after the
+        estimator was made, or after `fit`, begins a new stream. The result does not depend, bit
+        for bit, on how the rows are cut into chunks.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            The next rows. They are neither copied nor changed, but for the last few, which wait
+            for their block to be full.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Their targets.
+        sample_weight : array-like of shape (n_samples,) or float, default=None
+            Non-negative weights.
+        row_offset : int, default=None
+            Place of the first row in the whole data, for streams that will be merged: no row may
+            be added twice. None continues where the last call ended.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data is not allowed. Should X not be finite, the message says
+            how many rows before have been added.
+        IncompatibleSolverError
+            If the solver reads the data more than once; the message names those that do not.
+        """
+        self._check_parameters()
+        stream = getattr(self, "_stream", None)
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            reset=stream is None,
+            accept_sparse="csr",
+            dtype=[np.float64, np.float32] if stream is None else stream.dtype,
+            multi_output=True,
+            y_numeric=True,
+            # Found out block by block, while it is in cache.
+            ensure_all_finite=False,
+        )
+        weights = _check_sample_weight(sample_weight, X, may_vanish=True)
+        if stream is None:
+            stream = self._begin_stream(X, y)
+        if y.shape[1:] != stream.y_shape:
+            raise ValueError(
+                f"y must have the shape {('n_samples', *stream.y_shape)} of the first chunk. "
+                f"Got {y.shape}."
+            )
+        self._forget_solution()
+        self._stream = stream
+        stream.summary.update(X, y.reshape(len(y), -1), weights, row_offset)
+        return self
+
+    def merge(self, other):
+        """Add the rows that another estimator has seen by `partial_fit`.
+
+        Parameters
+        ----------
+        other : SketchedRegressor
+            With equal parameters that decide the summary: `solver`, `fit_intercept` and, for a
+            sketch, `sketch`, `sketch_size` and an int `random_state`. It must have seen other
+            rows, as told by `row_offset`. It is not changed.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If the summaries cannot be added; the message says why.
+        """
+        if not isinstance(other, SketchedRegressor):
+            raise ValueError(f"other must be a SketchedRegressor. Got {other!r}.")
+        for name, model in (("self", self), ("other", other)):
+            if getattr(model, "_stream", None) is None:
+                raise ValueError(f"{name} has no stream to merge: call partial_fit on it first.")
+        self._stream.merge(other._stream)
+        self._forget_solution()
         return self
 
     def predict(self, X):
@@ -255,6 +372,39 @@ class SketchedRegressor(
         """
         return self.fit(X, y, sample_weight=sample_weight).transform(X)
 
+    def __getattr__(self, name):
+        """Solve the stream when one of the attributes that follow from it is first looked at."""
+        if name in _FOLLOWING and self.__dict__.get("_stream") is not None:
+            self._solve_stream()
+            return self.__dict__[name]
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def _begin_stream(self, X, y):
+        solver = self._resolve_solver("least-squares")
+        if not hasattr(solver, "summary"):
+            able = registry.entries(kind="solver", task="least-squares", can=["partial-fit"])
+            raise IncompatibleSolverError(
+                f"Solver {solver.name!r} cannot follow a stream: it reads the data more than once. "
+                f"Solvers that can: {', '.join(entry.working_name for entry in able)}."
+            )
+        # Drawn as for `fit`, so that the sketch is the same.
+        seed = check_random_state(self.random_state).randint(np.iinfo(np.int64).max, dtype=np.int64)
+        k = y.shape[1] if y.ndim > 1 else 1
+        summary = solver.summary(X.shape[1], k, self.fit_intercept, np.random.default_rng(seed))
+        return Stream(solver.name, summary, X.dtype, y.shape[1:])
+
+    @with_callbacks
+    def _solve_stream(self):
+        stream = self._stream
+        problem = stream.problem(self._resolve_solver("least-squares").name, float(self.alpha))
+        ndim = 1 + len(stream.y_shape)
+        solution = self._run_solver(problem, lambda x: self._attributes(problem, x, ndim))
+        self._set_diagnostics(solution, ndim)
+
+    def _forget_solution(self):
+        for name in _FOLLOWING:
+            self.__dict__.pop(name, None)
+
     @property
     def _n_features_out(self):
         return 1 if self.coef_.ndim == 1 else len(self.coef_)
@@ -275,7 +425,7 @@ class SketchedRegressor(
 
     def _attributes(self, problem: LeastSquares, x: np.ndarray, ndim: int) -> dict[str, Any]:
         """Return the fitted attributes that follow from coefficients `x` of shape (d, k)."""
-        dtype = problem.A.dtype
+        dtype = problem.dtype
         coef = np.ascontiguousarray(x.T.astype(dtype, copy=False))
         intercept = problem.offset(x).astype(dtype) if problem.intercept else None
         if ndim == 1:
@@ -307,7 +457,7 @@ class SketchedRegressor(
             )
 
 
-def _check_sample_weight(sample_weight, X):
+def _check_sample_weight(sample_weight, X, may_vanish=False):
     """Return the weights as a float64 array of shape (n_samples,), or None."""
     if sample_weight is None:
         return None
@@ -325,6 +475,6 @@ def _check_sample_weight(sample_weight, X):
         raise ValueError(
             f"sample_weight must be non-negative. Got {weights[worst]} at position {worst}."
         )
-    if weights.max() == 0:
+    if weights.max() == 0 and not may_vanish:
         raise ValueError("sample_weight must have a positive entry. Got all zeros.")
     return weights

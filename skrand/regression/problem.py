@@ -56,6 +56,11 @@ class LeastSquares(Problem):
         return (*self.A.shape, self.b.shape[1])
 
     @property
+    def dtype(self) -> np.dtype:
+        """Type of the entries of `A`, which the coefficients keep."""
+        return self.A.dtype
+
+    @property
     def issparse(self) -> bool:
         """Whether `A` is sparse."""
         return sp.issparse(self.A)
@@ -105,6 +110,11 @@ class LeastSquares(Problem):
             return 0.0
         total = len(self.b) if self.weights is None else self.weights.sum()
         return 64 * _UNIT * np.abs(mean) * np.sqrt(total)
+
+    def gram(self, threads: int = 1) -> tuple[np.ndarray, np.ndarray]:
+        """Return the Gram matrix (d, d) and the product of the transpose with the target."""
+        self.oracles["passes"] += 1
+        return self.matrix(threads).gram(self.target)
 
     def residual(self, x: np.ndarray, threads: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """Return the residual (n, k) and half the negative gradient (d, k) at `x`, in one pass."""

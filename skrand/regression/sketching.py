@@ -12,7 +12,13 @@ from skrand.linalg import SKETCHES, make_sketch
 from skrand.regression.factor import column_scale, with_ridge_rows
 from skrand.regression.problem import LeastSquares
 
-__all__ = ["SketchedRows", "check_sketch_parameters", "sketch_problem"]
+__all__ = [
+    "SketchedRows",
+    "check_sketch_parameters",
+    "resolve_size",
+    "sketch_operator",
+    "sketch_problem",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,14 +85,14 @@ def sketch_problem(
         If the sketch has fewer rows than the problem has columns, plus one.
     """
     n, d, _ = problem.shape
-    size = _resolve_size(solver, d, multiple)
+    size = resolve_size(solver, d, multiple)
     matrix = problem.matrix(threads)
     problem.oracles["passes"] += 1
     exact = size >= n
     if exact:
         rows, target = matrix.toarray(), problem.target
     else:
-        operator = _operator(solver, size, seed, threads)
+        operator = sketch_operator(solver, size, seed, threads)
         rows = matrix.sketch(operator)
         target = np.asarray(operator.apply(problem.target), dtype=np.float64)
     scale = column_scale(np.linalg.norm(rows, axis=0), problem)
@@ -94,7 +100,7 @@ def sketch_problem(
     return SketchedRows(rows, target, scale, min(size, n), exact)
 
 
-def _resolve_size(solver: Any, d: int, multiple: float) -> int:
+def resolve_size(solver: Any, d: int, multiple: float) -> int:
     """Return the sketch size for d columns; the additive part keeps tiny sketches reliable."""
     size = solver.sketch_size
     if not isinstance(solver.sketch, str):
@@ -109,7 +115,8 @@ def _resolve_size(solver: Any, d: int, multiple: float) -> int:
     return int(size)
 
 
-def _operator(solver: Any, size: int, seed: int, threads: int) -> Any:
+def sketch_operator(solver: Any, size: int, seed: int, threads: int) -> Any:
+    """Return the operator that `solver` asks for."""
     if not isinstance(solver.sketch, str):
         return solver.sketch
     kind = "sparse-sign" if solver.sketch == "auto" else solver.sketch

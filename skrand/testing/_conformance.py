@@ -91,6 +91,8 @@ def _check_entry_fields(entry: Entry, target: type) -> None:
     assert target.__doc__, f"{target.__name__} has no docstring"
     if entry.kind == "estimator":
         assert target.__name__ == entry.name, f"the class is called {target.__name__}"
+        declared = "partial-fit" in entry.capabilities
+        assert declared == hasattr(target, "partial_fit"), "partial-fit: entry and class disagree"
         return
     for name in ("name", "task") if entry.kind == "solver" else ("name",):
         seen, declared = getattr(target, name, None), getattr(entry, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from skrand import registry
 from skrand.base import Monitor, Solution, Solver, same_value
 from skrand.exceptions import PluginError
 from skrand.regression.problem import LeastSquares
+from skrand.regression.summary import RowSummary
 
 __all__ = ["Auto"]
 
@@ -66,9 +68,31 @@ class Auto(Solver):
         """Not known before the solvers have been chosen."""
         return None
 
+    def summary(
+        self, n_features: int, n_targets: int, intercept: bool, rng: np.random.Generator
+    ) -> RowSummary:
+        """Return an empty summary, for rows that come in chunks."""
+        seed = int(rng.integers(1 << 63))
+        return self._streamer().summary(
+            n_features, n_targets, intercept, np.random.default_rng(seed)
+        )
+
+    def _streamer(self) -> Any:
+        """Return the first solver that can learn from a stream; exact ones come first."""
+        for entry in registry.entries(kind="solver", task=self.task, can=["partial-fit"]):
+            try:
+                solver = registry.load(entry)()
+            except PluginError:
+                continue
+            if not isinstance(solver, Auto) and self._hand_down(solver):
+                return solver
+        raise AssertionError("'chol' takes no sketch and 'sketch' takes any")
+
     def _solve(self, problem: LeastSquares, rng: np.random.Generator, monitor: Monitor) -> Solution:
         # All solvers see the same seed, so an answer does not depend on how many were tried.
         seed = int(rng.integers(1 << 63))
+        if not isinstance(problem, LeastSquares):
+            return self._streamer().solve(problem, rng=seed, callback=monitor)
         tried: list[Solution] = []
         for solver in self._candidates(problem):
             tried.append(solver.solve(problem, rng=seed, callback=monitor))

@@ -12,6 +12,7 @@ from skrand.base import Monitor, Solution, Solver
 from skrand.linalg.threads import effective_n_jobs, single_threaded_blas
 from skrand.regression.factor import TOLERANCE, UNIT, Factor, column_scale, refine
 from skrand.regression.problem import LeastSquares
+from skrand.regression.summary import GramProblem, GramSummary
 
 __all__ = ["Cholesky"]
 
@@ -79,12 +80,17 @@ class Cholesky(Solver):
         product = problem.nnz**2 / n if problem.issparse else n * d * d
         return product + d**3 / 3 + 70 * problem.nnz * k
 
+    def summary(
+        self, n_features: int, n_targets: int, intercept: bool, rng: np.random.Generator
+    ) -> GramSummary:
+        """Return an empty summary, for rows that come in chunks."""
+        return GramSummary(n_features, n_targets, intercept)
+
     def _solve(self, problem: LeastSquares, rng: np.random.Generator, monitor: Monitor) -> Solution:
         tol = check_real(self, "tol", self.tol, 0, closed="neither", options=(None,))
         max_iter = check_integer(self, "max_iter", self.max_iter, 1)
         threads = effective_n_jobs(check_n_jobs(self, self.n_jobs))
-        problem.oracles["passes"] += 1
-        gram, right = problem.matrix(threads).gram(problem.target)
+        gram, right = problem.gram(threads)
         with single_threaded_blas():
             factor = factor_gram(gram, problem)
             answer = refine(
@@ -96,6 +102,8 @@ class Cholesky(Solver):
                 max_iter=max_iter,
                 threads=threads,
             )
+        if isinstance(problem, GramProblem):
+            return problem.assess(answer, tol)
         if factor.rank == np.count_nonzero(factor.scale):
             return answer
         # The Gram matrix cannot tell rank deficiency from a condition number above 1e7.

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from skrand._validation import check_n_jobs
+from skrand._validation import check_n_jobs, fail_parameter
 from skrand.base import Monitor, Solution, Solver
+from skrand.linalg import Sketch
 from skrand.linalg.threads import effective_n_jobs, single_threaded_blas
 from skrand.regression.factor import solution, solve_rows, unscale
 from skrand.regression.problem import LeastSquares
-from skrand.regression.sketching import check_sketch_parameters, sketch_problem
+from skrand.regression.sketching import (
+    check_sketch_parameters,
+    resolve_size,
+    sketch_operator,
+    sketch_problem,
+)
+from skrand.regression.summary import SketchProblem, SketchSummary
 
 __all__ = ["SketchAndSolve"]
 
@@ -68,16 +75,39 @@ class SketchAndSolve(Solver):
         n, d, _ = problem.shape
         return f"it needs more rows than columns, and has {n} for {d}" if n <= d else None
 
+    def summary(
+        self, n_features: int, n_targets: int, intercept: bool, rng: np.random.Generator
+    ) -> SketchSummary:
+        """Return an empty summary, for rows that come in chunks."""
+        check_sketch_parameters(self)
+        threads = effective_n_jobs(check_n_jobs(self, self.n_jobs))
+        size = resolve_size(self, n_features, 8.0)
+        operator = sketch_operator(self, size, int(rng.integers(1 << 63)), threads)
+        if not isinstance(operator, Sketch):
+            allowed = "a name or an operator of skrand.linalg, to follow a stream"
+            fail_parameter(self, "sketch", allowed, operator)
+        return SketchSummary(n_features, n_targets, intercept, operator)
+
     def _solve(self, problem: LeastSquares, rng: np.random.Generator, monitor: Monitor) -> Solution:
         check_sketch_parameters(self)
         threads = effective_n_jobs(check_n_jobs(self, self.n_jobs))
         seed = int(rng.integers(1 << 63))
         with single_threaded_blas():
-            small = sketch_problem(self, problem, 8.0, seed, threads)
+            if isinstance(problem, SketchProblem):
+                small = problem.sketched()
+            else:
+                small = sketch_problem(self, problem, 8.0, seed, threads)
             factor, x = solve_rows(small.rows, small.target, small.scale)
             sketched = small.target - small.rows @ unscale(x, small.scale)
-        residual, _ = problem.residual(x, threads)
         estimate = _error_estimate(sketched, small.sketch_size, factor.rank)
+        if isinstance(problem, SketchProblem):
+            # The rows are gone. The fit took `rank` of the degrees of freedom of the sketch, so
+            # this is the least residual, to which the error is orthogonal.
+            free = max(small.sketch_size - factor.rank, 1)
+            least = np.linalg.norm(sketched[: small.sketch_size], axis=0)
+            residual = np.hypot(np.sqrt(small.sketch_size / free) * least, estimate)[None]
+        else:
+            residual, _ = problem.residual(x, threads)
         if small.exact:
             estimate = np.zeros_like(estimate)
         size = np.maximum(np.linalg.norm(residual, axis=0), np.finfo(np.float64).tiny)
