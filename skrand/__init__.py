@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0.dev0"
 
 if TYPE_CHECKING:
+    from skrand.clustering import LowRankGaussianMixture
     from skrand.linalg.transformer import SketchTransformer
     from skrand.registry import make_solver
     from skrand.regression import CoresetSampler, SketchedFit, SketchedRegressor
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 #: Public name -> module that has it.
 _HOME = {
     "CoresetSampler": "skrand.regression",
+    "LowRankGaussianMixture": "skrand.clustering",
     "OTAdapter": "skrand.transport",
     "SinkhornNewtonOT": "skrand.transport",
     "SketchTransformer": "skrand.linalg.transformer",
@@ -25,10 +27,20 @@ _HOME = {
     "make_solver": "skrand.registry",
 }
 
-_MODULES = ("base", "exceptions", "linalg", "registry", "regression", "testing", "transport")
+_MODULES = (
+    "base",
+    "clustering",
+    "exceptions",
+    "linalg",
+    "registry",
+    "regression",
+    "testing",
+    "transport",
+)
 
 __all__ = [
     "CoresetSampler",
+    "LowRankGaussianMixture",
     "OTAdapter",
     "SinkhornNewtonOT",
     "SketchTransformer",

@@ -12,7 +12,7 @@ __all__ = ["skrand_entries"]
 @hookimpl
 def skrand_entries() -> list[Entry]:
     """Declare the core's tasks, solvers and estimators."""
-    return [*_sketching(), *_least_squares(), *_transport()]
+    return [*_sketching(), *_least_squares(), *_transport(), *_manifold()]
 
 
 def _sketching() -> list[Entry]:
@@ -180,5 +180,24 @@ def _transport() -> list[Entry]:
                 "D. Wu, L. Liang, H. Yang. PINS: Proximal Iterations with Sparse Newton and "
                 "Sinkhorn for Optimal Transport. 2025. arXiv:2502.03749"
             ),
+        ),
+    ]
+
+
+def _manifold() -> list[Entry]:
+    at = "skrand.clustering"
+    molrg = (
+        "P. Wang, H. Zhang, Z. Zhang, S. Chen, Y. Ma, Q. Qu. Diffusion Models Learn "
+        "Low-Dimensional Distributions via Subspace Clustering. 2024. arXiv:2409.02426"
+    )
+    return [
+        Entry(
+            kind="estimator",
+            name="LowRankGaussianMixture",
+            target=f"{at}.mixture:LowRankGaussianMixture",
+            summary="Density on a union of noisy subspaces: clusters, samples, denoises",
+            capabilities={"inductive"},
+            reference=molrg,
+            since="0.1",
         ),
     ]

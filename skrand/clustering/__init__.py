@@ -13,8 +13,10 @@ from skrand.clustering.metrics import (
     subspace_coherence,
     subspace_preserving_error,
 )
+from skrand.clustering.mixture import LowRankGaussianMixture
 
 __all__ = [
+    "LowRankGaussianMixture",
     "class_bases",
     "clustering_accuracy",
     "coding_rate",
