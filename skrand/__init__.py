@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0.dev0"
 
 if TYPE_CHECKING:
-    from skrand.clustering import LowRankGaussianMixture
+    from skrand.clustering import LowRankGaussianMixture, SubspaceClusterer
     from skrand.linalg.transformer import SketchTransformer
     from skrand.registry import make_solver
     from skrand.regression import CoresetSampler, SketchedFit, SketchedRegressor
@@ -24,12 +24,14 @@ _HOME = {
     "SketchTransformer": "skrand.linalg.transformer",
     "SketchedFit": "skrand.regression",
     "SketchedRegressor": "skrand.regression",
+    "SubspaceClusterer": "skrand.clustering",
     "make_solver": "skrand.registry",
 }
 
 _MODULES = (
     "base",
     "clustering",
+    "datasets",
     "exceptions",
     "linalg",
     "registry",
@@ -46,6 +48,7 @@ __all__ = [
     "SketchTransformer",
     "SketchedFit",
     "SketchedRegressor",
+    "SubspaceClusterer",
     "__version__",
     "make_solver",
 ]

@@ -12,7 +12,13 @@ __all__ = ["skrand_entries"]
 @hookimpl
 def skrand_entries() -> list[Entry]:
     """Declare the core's tasks, solvers and estimators."""
-    return [*_sketching(), *_least_squares(), *_transport(), *_manifold()]
+    return [
+        *_sketching(),
+        *_least_squares(),
+        *_transport(),
+        *_clustering(),
+        *_manifold(),
+    ]
 
 
 def _sketching() -> list[Entry]:
@@ -199,5 +205,80 @@ def _manifold() -> list[Entry]:
             capabilities={"inductive"},
             reference=molrg,
             since="0.1",
+        ),
+    ]
+
+
+def _clustering() -> list[Entry]:
+    at = "skrand.clustering"
+    lim = (
+        "D. Lim, R. Vidal, B. D. Haeffele. Doubly Stochastic Subspace Clustering. 2020. "
+        "arXiv:2011.14859"
+    )
+    solver = partial(
+        Entry, kind="solver", task="subspace-clustering", capabilities={"float32"}, since="0.1"
+    )
+    return [
+        Entry(
+            kind="task",
+            name="subspace-clustering",
+            target=f"{at}.problem:SubspaceClusteringTask",
+            summary="Part rows near a union of subspaces",
+            since="0.1",
+        ),
+        Entry(
+            kind="estimator",
+            name="SubspaceClusterer",
+            target=f"{at}.estimator:SubspaceClusterer",
+            task="subspace-clustering",
+            summary="Clusters near subspaces, their bases, and labels for new rows",
+            capabilities={"float32", "inductive", "partial-fit"},
+            since="0.1",
+        ),
+        solver(
+            name="auto",
+            target=f"{at}.solvers.auto:Auto",
+            summary="The best of a grid of graphs, on a sample if there are many rows",
+            reference=lim,
+            default=True,
+        ),
+        solver(
+            name="adssc",
+            target=f"{at}.solvers.adssc:ADSSC",
+            summary="Least-squares representation, made doubly stochastic",
+            reference=lim,
+        ),
+        solver(
+            name="lsr",
+            target=f"{at}.solvers.lsr:LSR",
+            summary="Least-squares representation",
+            reference=(
+                "C.-Y. Lu, H. Min, Z.-Q. Zhao, L. Zhu, D.-S. Huang, S. Yan. Robust and Efficient "
+                "Subspace Segmentation via Least Squares Regression. ECCV 2012. arXiv:1404.6736"
+            ),
+        ),
+        solver(
+            name="kss",
+            target=f"{at}.solvers.kss:KSS",
+            summary="K-subspaces: assign and refit, from several starts or given labels",
+            capabilities={"float32", "warm-start"},
+            reference=(
+                "P. S. Bradley, O. L. Mangasarian. k-Plane Clustering. J. Global Optimization 16, "
+                "2000. doi:10.1023/A:1008324625522"
+            ),
+        ),
+        solver(
+            name="sampled",
+            target=f"{at}.solvers.sampled:Sampled",
+            summary="Clusters a sample; the nearest subspace for the rest",
+            reference=(
+                "X. Peng, L. Zhang, Z. Yi. Scalable Sparse Subspace Clustering. CVPR 2013. "
+                "doi:10.1109/CVPR.2013.62"
+            ),
+        ),
+        solver(
+            name="precomputed",
+            target=f"{at}.solvers.precomputed:Precomputed",
+            summary="Cuts a graph that is given",
         ),
     ]

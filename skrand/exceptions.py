@@ -8,11 +8,13 @@ __all__ = [
     "AmbiguousNameError",
     "IncompatibleSolverError",
     "InvalidParameterError",
+    "MemoryBudgetError",
     "PluginError",
     "PluginWarning",
     "RankWarning",
     "SketchQualityWarning",
     "UnknownNameError",
+    "ZeroRowWarning",
 ]
 
 
@@ -36,6 +38,10 @@ class AmbiguousNameError(UnknownNameError):
     """Several registered entries have this name; the message lists their full names."""
 
 
+class MemoryBudgetError(MemoryError):
+    """A solver would need more memory than allowed; the message names one that would not."""
+
+
 class PluginError(ImportError):
     """A registered entry's code could not be imported, or is not what the entry says it is."""
 
@@ -50,3 +56,7 @@ class RankWarning(UserWarning):
 
 class SketchQualityWarning(UserWarning):
     """The sketch did not preserve the geometry of the data well enough for its guarantee."""
+
+
+class ZeroRowWarning(UserWarning):
+    """Rows of zeros have no direction; they were kept and belong to every subspace alike."""

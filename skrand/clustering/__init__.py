@@ -1,4 +1,4 @@
-"""Subspace clustering: coding rates and measures of quality."""
+"""Subspace clustering: its task, its solvers, its estimators and measures of quality."""
 
 from skrand.clustering.coding_rate import (
     coding_rate,
@@ -6,6 +6,8 @@ from skrand.clustering.coding_rate import (
     conditional_coding_rate,
     refine_membership,
 )
+from skrand.clustering.estimator import SubspaceClusterer
+from skrand.clustering.graph import Graph, GraphSolver, symmetric_affinity
 from skrand.clustering.metrics import (
     class_bases,
     clustering_accuracy,
@@ -14,16 +16,32 @@ from skrand.clustering.metrics import (
     subspace_preserving_error,
 )
 from skrand.clustering.mixture import LowRankGaussianMixture
+from skrand.clustering.problem import SubspaceClustering, SubspaceClusteringTask, finish
+from skrand.clustering.spectral import SpectralResult, spectral_clustering
+from skrand.clustering.stochastic import StochasticResult, doubly_stochastic_projection
+from skrand.clustering.subspaces import Subspaces
 
 __all__ = [
+    "Graph",
+    "GraphSolver",
     "LowRankGaussianMixture",
+    "SpectralResult",
+    "StochasticResult",
+    "SubspaceClusterer",
+    "SubspaceClustering",
+    "SubspaceClusteringTask",
+    "Subspaces",
     "class_bases",
     "clustering_accuracy",
     "coding_rate",
     "coding_rate_reduction",
     "conditional_coding_rate",
+    "doubly_stochastic_projection",
+    "finish",
     "principal_angles",
     "refine_membership",
+    "spectral_clustering",
     "subspace_coherence",
     "subspace_preserving_error",
+    "symmetric_affinity",
 ]

@@ -1,5 +1,6 @@
-"""Shared pieces of linear algebra: sketches, random numbers, threads that change no result."""
+"""Shared linear algebra: sketches, eigenvalues, random numbers, threads that change no result."""
 
+from skrand.linalg.eigen import EigenResult, block_chebyshev_eigsh
 from skrand.linalg.sketch import (
     SKETCHES,
     SRHT,
@@ -16,10 +17,12 @@ __all__ = [
     "SKETCHES",
     "SRHT",
     "CountSketch",
+    "EigenResult",
     "Gaussian",
     "Rademacher",
     "Sketch",
     "SketchState",
     "SparseSign",
+    "block_chebyshev_eigsh",
     "make_sketch",
 ]

@@ -1,0 +1,139 @@
+"""The solvers that build a graph of the rows and cut it: what they share."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from skrand.base import Monitor, Solution, Solver
+from skrand.clustering.problem import SubspaceClustering, finish
+from skrand.clustering.spectral import spectral_clustering
+from skrand.exceptions import MemoryBudgetError
+from skrand.linalg.threads import single_threaded_blas
+
+__all__ = ["Graph", "GraphSolver", "symmetric_affinity"]
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """A graph of the rows and how it was come by.
+
+    Parameters
+    ----------
+    affinity : csr_array of shape (n, n)
+        Symmetric, non-negative, with an empty diagonal.
+    representation : csr_array of shape (n, n), optional
+        Coefficients that make each row out of the others.
+    converged : bool, default=True
+        Whether whatever was iterated converged.
+    message : str, default=""
+        What to do about it if not.
+    extra : dict
+        Further entries of the solution's `extra`.
+    """
+
+    affinity: sp.csr_array
+    representation: sp.csr_array | None = None
+    converged: bool = True
+    message: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class GraphSolver(Solver):
+    """A solver that links the rows by a graph; the spectral step is the same for all.
+
+    Subclass it and write :meth:`graph`::
+
+        class NearestDirections(GraphSolver):
+            name = "nearest-directions"
+
+            def graph(self, problem, rng, monitor):
+                X = problem.directions
+                return Graph(symmetric_affinity(largest_products(X, X, 5)))
+    """
+
+    task = "subspace-clustering"
+
+    @abstractmethod
+    def graph(
+        self, problem: SubspaceClustering, rng: np.random.Generator, monitor: Monitor
+    ) -> Graph:
+        """Link the rows of the problem."""
+
+    def memory(self, problem: SubspaceClustering) -> int:
+        """Estimate the bytes that :meth:`graph` needs on top of the data; 0 if it is not known."""
+        return 0
+
+    def supports(self, problem: SubspaceClustering) -> str | None:
+        """Refuse given labels: a graph starts from the data alone."""
+        if problem.initial is not None:
+            return "it does not start from given labels"
+        return None
+
+    def _solve(
+        self, problem: SubspaceClustering, rng: np.random.Generator, monitor: Monitor
+    ) -> Solution:
+        need = self.memory(problem)
+        if problem.memory_limit is not None and need > problem.memory_limit:
+            raise MemoryBudgetError(
+                f"Solver {self.name!r} needs about {need:,} bytes for {len(problem.X):,} rows, "
+                f"more than memory_limit={problem.memory_limit:,}. Solver 'sampled' links a sample "
+                "of the rows only; its memory does not grow with their number."
+            )
+        with single_threaded_blas():
+            graph = self.graph(problem, rng, monitor)
+            return cut(problem, graph, rng, n_iter=len(monitor.history))
+
+
+def cut(
+    problem: SubspaceClustering, graph: Graph, rng: np.random.Generator, n_iter: int = 0
+) -> Solution:
+    """Part the rows by their graph; those it leaves out go to the nearest subspace."""
+    found = spectral_clustering(
+        graph.affinity,
+        problem.n_clusters,
+        min_component=problem.min_component,
+        max_clusters=problem.max_clusters,
+        rng=rng,
+    )
+    return finish(
+        problem,
+        found.labels,
+        subspaces=problem.subspaces(found.labels, found.n_clusters),
+        converged=graph.converged and found.converged,
+        n_iter=n_iter,
+        message=f"{graph.message} {found.message}".strip(),
+        extra={
+            "affinity": graph.affinity,
+            "representation": graph.representation,
+            "eigenvalues": found.eigenvalues,
+            "eigengap": found.eigengap,
+            "n_components": found.n_components,
+            **graph.extra,
+        },
+    )
+
+
+def symmetric_affinity(C: sp.csr_array, *, normalize: bool = False) -> sp.csr_array:
+    """Return ``|C| + |C|^T`` without the diagonal, in float64.
+
+    Parameters
+    ----------
+    C : csr_array of shape (n, n)
+        Coefficients.
+    normalize : bool, default=False
+        Whether to scale the rows of C to length one first, so that every row has a say.
+    """
+    C = abs(sp.csr_array(C, dtype=np.float64))
+    if normalize:
+        lengths = np.sqrt(np.asarray(C.multiply(C).sum(axis=1))).ravel()
+        C = sp.csr_array(sp.diags_array(1.0 / np.where(lengths > 0, lengths, 1.0)) @ C)
+    A = sp.csr_array(C + C.T)
+    A.setdiag(0.0)
+    A.eliminate_zeros()
+    A.sort_indices()
+    return A
