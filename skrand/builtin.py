@@ -258,6 +258,60 @@ def _clustering() -> list[Entry]:
             ),
         ),
         solver(
+            name="ensc",
+            target=f"{at}.solvers.ensc:EnSC",
+            summary="Elastic net representation, by active sets on blocks of rows",
+            reference=(
+                "C. You, C.-G. Li, D. P. Robinson, R. Vidal. Oracle Based Active Set Algorithm for "
+                "Scalable Elastic Net Subspace Clustering. CVPR 2016. arXiv:1605.02633"
+            ),
+        ),
+        solver(
+            name="ssc",
+            target=f"{at}.solvers.ensc:SSC",
+            summary="Sparse representation by the l1 norm",
+            reference=(
+                "E. Elhamifar, R. Vidal. Sparse Subspace Clustering: Algorithm, Theory, and "
+                "Applications. IEEE TPAMI 35, 2013. arXiv:1203.1005"
+            ),
+        ),
+        solver(
+            name="ssc-omp",
+            target=f"{at}.solvers.omp:SSCOMP",
+            summary="Sparse representation by orthogonal matching pursuit",
+            reference=(
+                "C. You, D. P. Robinson, R. Vidal. Scalable Sparse Subspace Clustering by "
+                "Orthogonal Matching Pursuit. CVPR 2016. arXiv:1507.01238"
+            ),
+        ),
+        solver(
+            name="tsc",
+            target=f"{at}.solvers.tsc:TSC",
+            summary="The rows at the smallest angles",
+            reference=(
+                "R. Heckel, H. Boelcskei. Robust Subspace Clustering via Thresholding. IEEE Trans. "
+                "Inf. Theory 61, 2015. arXiv:1307.4891"
+            ),
+        ),
+        solver(
+            name="lrsc",
+            target=f"{at}.solvers.lrsc:LRSC",
+            summary="Representation of least nuclear norm, in closed form",
+            reference=(
+                "R. Vidal, P. Favaro. Low rank subspace clustering (LRSC). Pattern Recognition "
+                "Letters 43, 2014. doi:10.1016/j.patrec.2013.08.006"
+            ),
+        ),
+        solver(
+            name="ekss",
+            target=f"{at}.solvers.ekss:EKSS",
+            summary="How often rows fall together in many runs of K-subspaces",
+            reference=(
+                "J. Lipor, D. Hong, Y. S. Tan, L. Balzano. Subspace Clustering Using Ensembles of "
+                "K-Subspaces. Information and Inference 10, 2021. arXiv:1709.04744"
+            ),
+        ),
+        solver(
             name="kss",
             target=f"{at}.solvers.kss:KSS",
             summary="K-subspaces: assign and refit, from several starts or given labels",

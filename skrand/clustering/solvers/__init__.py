@@ -2,9 +2,27 @@
 
 from skrand.clustering.solvers.adssc import ADSSC
 from skrand.clustering.solvers.auto import Auto
+from skrand.clustering.solvers.ekss import EKSS
+from skrand.clustering.solvers.ensc import SSC, EnSC
 from skrand.clustering.solvers.kss import KSS
+from skrand.clustering.solvers.lrsc import LRSC
 from skrand.clustering.solvers.lsr import LSR
+from skrand.clustering.solvers.omp import SSCOMP
 from skrand.clustering.solvers.precomputed import Precomputed
 from skrand.clustering.solvers.sampled import Sampled
+from skrand.clustering.solvers.tsc import TSC
 
-__all__ = ["ADSSC", "KSS", "LSR", "Auto", "Precomputed", "Sampled"]
+__all__ = [
+    "ADSSC",
+    "EKSS",
+    "KSS",
+    "LRSC",
+    "LSR",
+    "SSC",
+    "SSCOMP",
+    "TSC",
+    "Auto",
+    "EnSC",
+    "Precomputed",
+    "Sampled",
+]

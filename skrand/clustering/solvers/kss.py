@@ -10,7 +10,7 @@ from skrand.clustering.problem import SubspaceClustering, finish
 from skrand.clustering.subspaces import Subspaces, choose_dimension, principal_directions
 from skrand.linalg.threads import single_threaded_blas
 
-__all__ = ["KSS", "neighbourhood_start"]
+__all__ = ["KSS", "descend", "neighbourhood_start"]
 
 
 class KSS(Solver):
@@ -77,7 +77,7 @@ class KSS(Solver):
             else:
                 first = [neighbourhood_start(problem, K, rng) for _ in range(starts)]
             for subspaces in first:
-                run = _descend(problem, subspaces, max_iter, monitor)
+                run = descend(problem, subspaces, max_iter, monitor)
                 labels, subspaces, cost, n_iter, converged, stopped = run
                 longest = max(longest, n_iter)
                 if cost < best_cost:
@@ -87,7 +87,7 @@ class KSS(Solver):
             labels, subspaces = best
             if problem.subspace_dim is None and problem.initial is None and not stopped:
                 # Now that there are groups, their own dimensions show.
-                run = _descend(problem, problem.subspaces(labels, K), max_iter, monitor)
+                run = descend(problem, problem.subspaces(labels, K), max_iter, monitor)
                 labels, subspaces, best_cost, n_iter, all_converged, stopped = run
                 longest = max(longest, n_iter)
             return finish(
@@ -100,7 +100,7 @@ class KSS(Solver):
             )
 
 
-def _descend(
+def descend(
     problem: SubspaceClustering, subspaces: Subspaces, max_iter: int, monitor: Monitor
 ) -> tuple[np.ndarray, Subspaces, float, int, bool, bool]:
     """Assign and refit until no label changes; the dimensions stay."""
