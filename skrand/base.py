@@ -223,7 +223,7 @@ def _incompatible(solver: Solver, problem: Problem, reason: str) -> str:
             candidate = registry.load(entry)()
         except (PluginError, TypeError):
             continue
-        if candidate.supports(problem) is None:
+        if candidate.supports(problem) is None and entry.name != solver.name:
             fits.append(entry.working_name)
     offer = f" Solvers that can: {', '.join(fits)}." if fits else ""
     return f"Solver {solver.name!r} cannot solve this problem: {reason.rstrip('.')}.{offer}"

@@ -14,6 +14,7 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.callback import with_callbacks
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import (
     assert_all_finite,
     check_array,
@@ -26,6 +27,7 @@ from skrand import registry
 from skrand._validation import check_boolean, check_integer, check_n_jobs, check_real
 from skrand.base import SolverMixin
 from skrand.exceptions import IncompatibleSolverError, RankWarning
+from skrand.regression.guarantee import check_guarantee
 from skrand.regression.problem import LeastSquares
 from skrand.regression.summary import Stream
 
@@ -47,6 +49,8 @@ _FOLLOWING = frozenset(
         "n_passes_",
         "backward_error_",
         "error_estimate_",
+        "coef_error_",
+        "sketch_size_",
         "residual_norm_",
         "objective_",
     }
@@ -84,6 +88,17 @@ class SketchedRegressor(
         to the solver.
     sketch_nnz : int, default=8
         Entries in each column of a sparse sign sketch.
+    guarantee : {"exact", "residual", "linf"}, default=None
+        What the answer must be. "exact": verified to `tol`. "residual": with probability
+        ``1 - delta`` the objective is at most ``1 + epsilon`` times its minimum. "linf": with that
+        probability no coefficient is off by more than ``epsilon / sqrt(n_features) |r| |X^+|`` with
+        r the residual; only dense sketches can. Solver "auto" takes the cheapest that can give it.
+        None leaves it to the solver: all are exact but "sketch", which estimates its error.
+    epsilon : float, default=None
+        Accuracy of the guarantees "residual", at most 1, and "linf".
+    delta : float, default=0.01
+        Probability that they fail. It is not spent where the data can be looked at again: then the
+        answer is checked, and a failure is a ConvergenceWarning.
     tol : float, default=None
         Relative backward error to reach. None is ten unit roundoffs, 1.1e-15.
     max_iter : int, default=100
@@ -123,6 +138,11 @@ class SketchedRegressor(
         Relative backward error achieved by an exact solver; None after solver "sketch".
     error_estimate_ : float or ndarray of shape (n_targets,) or None
         Estimate of ``|X (coef_ - coef*)|`` by a solver that approximates; None if it is exact.
+    coef_error_ : ndarray of the shape of coef_ or None
+        Half-widths of intervals that hold the exact coefficients of these data, each with a
+        probability of 95 %, after solver "sketch"; None after an exact one.
+    sketch_size_ : int or None
+        Rows of the sketch that gave the answer of solver "sketch".
     residual_norm_ : float or ndarray of shape (n_targets,)
         Square root of the weighted sum of squared residuals.
     objective_ : float or ndarray of shape (n_targets,)
@@ -157,6 +177,10 @@ class SketchedRegressor(
         "sketch": True,
         "sketch_size": True,
         "sketch_nnz": True,
+        # An exact solver gives them all.
+        "guarantee": False,
+        "epsilon": False,
+        "delta": False,
         "tol": False,
         "max_iter": False,
         "n_jobs": False,
@@ -170,6 +194,9 @@ class SketchedRegressor(
         sketch="auto",
         sketch_size=None,
         sketch_nnz=8,
+        guarantee=None,
+        epsilon=None,
+        delta=0.01,
         tol=None,
         max_iter=100,
         fit_intercept=True,
@@ -182,6 +209,9 @@ class SketchedRegressor(
         self.sketch = sketch
         self.sketch_size = sketch_size
         self.sketch_nnz = sketch_nnz
+        self.guarantee = guarantee
+        self.epsilon = epsilon
+        self.delta = delta
         self.tol = tol
         self.max_iter = max_iter
         self.fit_intercept = fit_intercept
@@ -420,6 +450,7 @@ class SketchedRegressor(
         check_real(self, "alpha", self.alpha, 0.0)
         check_real(self, "tol", self.tol, 0.0, closed="neither", options=(None,))
         check_integer(self, "max_iter", self.max_iter, 1)
+        check_guarantee(self)
         check_boolean(self, "fit_intercept", self.fit_intercept)
         check_n_jobs(self, self.n_jobs)
 
@@ -445,8 +476,19 @@ class SketchedRegressor(
         self.n_passes_ = solution.oracles.get("passes", 0)
         self.backward_error_ = solution.residual if estimate is None else None
         self.error_estimate_ = by_target(estimate)
+        intervals = extra.get("coef_error")
+        self.coef_error_ = None if intervals is None else intervals.reshape(self.coef_.shape)
+        self.sketch_size_ = extra.get("sketch_size")
         self.residual_norm_ = by_target(extra.get("residual_norm"))
         self.objective_ = by_target(extra.get("objective"))
+        if estimate is not None and extra.get("guarantee") != self.guarantee:
+            warnings.warn(
+                f"guarantee={self.guarantee!r} was asked for, and solver {solution.solver!r} gives "
+                f"none: it only estimates its error (achieved {solution.residual:.2e} relative to "
+                "the residual).",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
         if self.rank_ is not None and self.rank_ < self.n_features_in_:
             warnings.warn(
                 f"The data have rank {self.rank_}, fewer than their {self.n_features_in_} "

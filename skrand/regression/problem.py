@@ -79,8 +79,14 @@ class LeastSquares(Problem):
         # Divide before summing, so that sums of float32-sized data cannot overflow float64.
         share = np.ones(len(self.b)) if self.weights is None else self.weights
         share = (share / share.sum())[:, None]
-        mean = CentredMatrix(self.A).rmatmul(share.astype(np.float64)).ravel()
-        return mean, (self.b * share).sum(axis=0, dtype=np.float64)
+        share = share.astype(np.float64)
+        target_mean = (self.b * share).sum(axis=0)
+        if self.issparse:
+            return CentredMatrix(self.A).rmatmul(share).ravel(), target_mean
+        # Differences from the first row: a constant column has exactly its constant as mean.
+        first = self.A[0].astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            return first + CentredMatrix(self.A, center=first).rmatmul(share)[:, 0], target_mean
 
     def has_finite_means(self) -> bool:
         """Whether all means are finite, as they are only if all data are."""
@@ -109,7 +115,9 @@ class LeastSquares(Problem):
         if mean is None:
             return 0.0
         total = len(self.b) if self.weights is None else self.weights.sum()
-        return 64 * _UNIT * np.abs(mean) * np.sqrt(total)
+        # The mean of a sparse column is a plain sum of up to n equal terms.
+        growth = max(64, len(self.b)) if self.issparse else 64
+        return growth * _UNIT * np.abs(mean) * np.sqrt(total)
 
     def gram(self, threads: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """Return the Gram matrix (d, d) and the product of the transpose with the target."""

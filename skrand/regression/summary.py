@@ -268,6 +268,7 @@ class GramSummary(RowSummary):
         # of data with a large offset have all their digits. None as long as it is 0.
         self.origin: np.ndarray | None = None
         self.drift = np.zeros(width)
+        self.has_sparse = False
         self._sum = np.zeros((width, width))
         self._lost = np.zeros((width, width))
 
@@ -275,6 +276,12 @@ class GramSummary(RowSummary):
     def mean(self) -> np.ndarray:
         """Means of the rows ``(x, y)``; zeros without an intercept."""
         return self.drift if self.origin is None else self.origin + self.drift
+
+    @property
+    def rounding(self) -> float:
+        """Spread of a column, relative to its mean, that rounding alone can leave."""
+        # Sparse rows are squared first and centred afterwards.
+        return np.sqrt(1e3 * UNIT) if self.has_sparse else 64 * UNIT
 
     @property
     def scatter(self) -> np.ndarray:
@@ -288,6 +295,7 @@ class GramSummary(RowSummary):
         with single_threaded_blas():
             share = np.full(len(y), 1 / weight) if weights is None else weights / weight
             if sp.issparse(X):
+                self.has_sparse = True
                 mean, scatter = _sparse_moments(X, y, weight, share, self.intercept)
                 mean = mean if self.origin is None else mean - self.origin
             else:
@@ -314,6 +322,7 @@ class GramSummary(RowSummary):
     def _absorb(self, other: GramSummary) -> None:
         if other.weight == 0:
             return
+        self.has_sparse |= other.has_sparse
         drift = other.drift
         if other.origin is not None:
             if self.origin is None:
@@ -401,6 +410,12 @@ class SketchSummary(RowSummary):
         """Means of the rows ``(x, y)``; zeros without an intercept."""
         return self.sums / self.weight
 
+    @property
+    def rounding(self) -> float:
+        """Spread of a column, relative to its mean, that rounding alone can leave."""
+        # The means come from plain sums of blocks of equal terms.
+        return (64 + self.block_rows + self.n_rows / self.block_rows) * UNIT
+
     def _problem(self, **options: Any) -> SketchProblem:
         return SketchProblem(summary=self, **options)
 
@@ -442,7 +457,7 @@ class _SummaryProblem(Problem):
 
     def negligible_norms(self) -> np.ndarray:
         """Return, for each column, the norm that rounding alone can leave after centring."""
-        return 64 * UNIT * np.abs(self._means()[0]) * np.sqrt(self.summary.weight)
+        return self.summary.rounding * np.abs(self._means()[0]) * np.sqrt(self.summary.weight)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -150,6 +150,22 @@ def test_rank_warning_and_constant_columns():
     np.testing.assert_allclose(model.coef_[:2], [1, -1], rtol=1e-12)
 
 
+@pytest.mark.parametrize("solver", ["auto", "lapack", "pne", "sap", "sketch", "stream"])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_constant_columns_of_many_rows(solver, sparse):
+    # The sum of 40,000 equal terms is off by far more than a few roundoffs.
+    if sparse and solver in ("lapack", "pne"):
+        return
+    rng = np.random.default_rng(8)
+    X = np.column_stack([rng.standard_normal((40_000, 8)), np.full(40_000, 0.1)])
+    y = X[:, 0] + rng.standard_normal(40_000)
+    model = SketchedRegressor(solver="auto" if solver == "stream" else solver, random_state=0)
+    fit = model.partial_fit if solver == "stream" else model.fit
+    with pytest.warns(RankWarning, match="rank 8, fewer than their 9 features"):
+        fit(sp.csr_array(X) if sparse else X, y).coef_  # noqa: B018
+    assert model.coef_[-1] == 0
+
+
 @pytest.mark.filterwarnings("ignore::skrand.exceptions.RankWarning")
 @pytest.mark.parametrize("shape", [(1, 1), (1, 4), (3, 8), (2, 1)])
 def test_tiny_and_wide_data_are_interpolated(shape):

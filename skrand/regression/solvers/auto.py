@@ -28,9 +28,10 @@ class Auto(Solver):
 
     Parameters
     ----------
-    sketch, sketch_size, sketch_nnz, tol, max_iter, n_jobs
+    sketch, sketch_size, sketch_nnz, guarantee, epsilon, delta, tol, max_iter, n_jobs
         Handed to the solvers that have them. A value of one of the first three other than its
-        default leaves only the solvers that sketch.
+        default leaves only the solvers that sketch. Solver "sketch" takes part if `guarantee` is
+        "residual" or "linf".
 
     Examples
     --------
@@ -52,6 +53,9 @@ class Auto(Solver):
         sketch="auto",
         sketch_size=None,
         sketch_nnz=8,
+        guarantee=None,
+        epsilon=None,
+        delta=0.01,
         tol=None,
         max_iter=100,
         n_jobs=None,
@@ -59,6 +63,9 @@ class Auto(Solver):
         self.sketch = sketch
         self.sketch_size = sketch_size
         self.sketch_nnz = sketch_nnz
+        self.guarantee = guarantee
+        self.epsilon = epsilon
+        self.delta = delta
         self.tol = tol
         self.max_iter = max_iter
         self.n_jobs = n_jobs
