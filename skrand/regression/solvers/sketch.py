@@ -38,7 +38,7 @@ from skrand.regression.summary import SketchProblem, SketchSummary
 __all__ = ["SketchAndSolve"]
 
 # Flops for an entry of the data: what sketching it takes, in the time of a matrix product.
-_COST = {"sparse-sign": 100.0, "countsketch": 30.0, "srht": 165.0}
+_COST = {"auto": 100.0, "sparse-sign": 100.0, "countsketch": 30.0, "srht": 165.0}
 
 # A realised error that a sketch which embeds the data makes less often than this has not.
 _RARE = 1e-9
@@ -136,7 +136,7 @@ class SketchAndSolve(Solver):
             return None
         n, d, k = problem.shape
         sized = self._sized(d, k)
-        m = min(sized.sketch_size, n) if isinstance(sized.sketch, str) else sized.sketch.sketch_size
+        m = min(resolve_size(sized, d, 8.0), n)
         entry = _COST.get(sized.sketch, 2000.0 + 2 * m) if isinstance(sized.sketch, str) else 100.0
         return (entry + 35 * k) * problem.nnz + 9 * m * d * d + 20 * d**3
 
