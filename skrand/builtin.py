@@ -196,7 +196,36 @@ def _manifold() -> list[Entry]:
         "P. Wang, H. Zhang, Z. Zhang, S. Chen, Y. Ma, Q. Qu. Diffusion Models Learn "
         "Low-Dimensional Distributions via Subspace Clustering. 2024. arXiv:2409.02426"
     )
+    solver = partial(Entry, kind="solver", task="subspace-clustering", since="0.1")
     return [
+        solver(
+            name="mcr2",
+            target=f"{at}.solvers.mcr2:MCR2",
+            summary="Refines labels by coding rates: any dimensions, any sizes",
+            capabilities={"float32", "warm-start"},
+            reference=(
+                "Y. Yu, K. H. R. Chan, C. You, C. Song, Y. Ma. Learning Diverse and Discriminative "
+                "Representations via the Principle of Maximal Coding Rate Reduction. NeurIPS 2020. "
+                "arXiv:2006.08558"
+            ),
+        ),
+        solver(
+            name="molrg",
+            target=f"{at}.solvers.molrg:MoLRG",
+            summary="Likelihood of a mixture of low-rank Gaussians, by EM",
+            capabilities={"float32", "warm-start"},
+            reference=molrg,
+        ),
+        solver(
+            name="laplacian",
+            target=f"{at}.solvers.laplacian:LaplacianBound",
+            summary="Soft subspaces that agree with the neighbours' labels",
+            capabilities={"float32", "warm-start"},
+            reference=(
+                "I. M. Ziko, J. Dolz, E. Granger, I. Ben Ayed. Laplacian Regularized Few-Shot "
+                "Learning. ICML 2020. arXiv:2006.15486"
+            ),
+        ),
         Entry(
             kind="estimator",
             name="LowRankGaussianMixture",

@@ -5,8 +5,11 @@ from skrand.clustering.solvers.auto import Auto
 from skrand.clustering.solvers.ekss import EKSS
 from skrand.clustering.solvers.ensc import SSC, EnSC
 from skrand.clustering.solvers.kss import KSS
+from skrand.clustering.solvers.laplacian import LaplacianBound
 from skrand.clustering.solvers.lrsc import LRSC
 from skrand.clustering.solvers.lsr import LSR
+from skrand.clustering.solvers.mcr2 import MCR2
+from skrand.clustering.solvers.molrg import MoLRG
 from skrand.clustering.solvers.omp import SSCOMP
 from skrand.clustering.solvers.precomputed import Precomputed
 from skrand.clustering.solvers.sampled import Sampled
@@ -18,11 +21,14 @@ __all__ = [
     "KSS",
     "LRSC",
     "LSR",
+    "MCR2",
     "SSC",
     "SSCOMP",
     "TSC",
     "Auto",
     "EnSC",
+    "LaplacianBound",
+    "MoLRG",
     "Precomputed",
     "Sampled",
 ]

@@ -1,1 +1,0 @@
-"""Low-rank matrices from some of their entries, or from linear measurements of them."""
