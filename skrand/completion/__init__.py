@@ -1,0 +1,1 @@
+"""Low-rank matrices from some of their entries, or from linear measurements of them."""
