@@ -15,6 +15,7 @@ def skrand_entries() -> list[Entry]:
     return [
         *_sketching(),
         *_least_squares(),
+        *_lp_regression(),
         *_transport(),
         *_clustering(),
         *_manifold(),
@@ -116,6 +117,39 @@ def _least_squares() -> list[Entry]:
             reference=(
                 "T. Sarlos. Improved Approximation Algorithms for Large Matrices via Random "
                 "Projections. FOCS 2006. doi:10.1109/FOCS.2006.37"
+            ),
+        ),
+    ]
+
+
+def _lp_regression() -> list[Entry]:
+    at = "skrand.regression"
+    solver = partial(Entry, kind="solver", task="lp-regression", since="0.1")
+    everything = {"sample-weight", "multi-output", "float32", "sparse"}
+    return [
+        Entry(
+            kind="task",
+            name="lp-regression",
+            target=f"{at}.lp_problem:LpRegressionTask",
+            summary="Fit a linear model in the p-norm; p = 1 is median regression",
+            since="0.1",
+        ),
+        solver(
+            name="auto",
+            target=f"{at}.solvers.lp_auto:LpAuto",
+            summary="The cheapest solver whose answer is verified",
+            capabilities={*everything, "l1-loss"},
+            default=True,
+        ),
+        solver(
+            name="ipm",
+            target=f"{at}.solvers.ipm:InteriorPoint",
+            summary="Interior point on the bounded dual, with a certificate: p = 1",
+            capabilities={*everything, "l1-loss"},
+            reference=(
+                "S. Portnoy, R. Koenker. The Gaussian hare and the Laplacian tortoise: "
+                "computability of squared-error versus absolute-error estimators. Statistical "
+                "Science 12, 1997. doi:10.1214/ss/1030037960"
             ),
         ),
     ]

@@ -24,10 +24,17 @@ from sklearn.utils import (
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skrand import registry
-from skrand._validation import check_boolean, check_integer, check_n_jobs, check_real
+from skrand._validation import (
+    check_boolean,
+    check_integer,
+    check_n_jobs,
+    check_real,
+    fail_parameter,
+)
 from skrand.base import SolverMixin
 from skrand.exceptions import IncompatibleSolverError, RankWarning
 from skrand.regression.guarantee import check_guarantee
+from skrand.regression.lp_problem import LpRegression
 from skrand.regression.problem import LeastSquares
 from skrand.regression.summary import Stream
 
@@ -48,6 +55,7 @@ _FOLLOWING = frozenset(
         "history_",
         "n_passes_",
         "backward_error_",
+        "dual_gap_",
         "error_estimate_",
         "coef_error_",
         "sketch_size_",
@@ -64,21 +72,26 @@ class SketchedRegressor(
     TransformerMixin,
     BaseEstimator,
 ):
-    """Linear least squares that is fast, safe at any condition number, and says what it achieved.
+    """Linear regression that is fast, safe at any condition number, and says what it achieved.
 
-    Minimises ``sum_i w_i (x_i . coef + intercept - y_i)^2 + alpha |coef|^2``. By default the
-    cheapest solver that reaches a backward error of ten unit roundoffs is used; on dense data of
-    moderate condition that is a Cholesky factorisation, on ill-conditioned data a randomized
-    preconditioner. Columns are scaled to unit norm internally, so units do not matter.
+    Minimises ``sum_i w_i |x_i . coef + intercept - y_i|^p + alpha |coef|^2``: least squares, or,
+    with ``p=1``, least absolute deviations (median regression). By default the cheapest solver is
+    used that reaches, for least squares, a backward error of ten unit roundoffs, otherwise a
+    relative duality gap of 1e-8. For least squares on dense data of moderate condition that is a
+    Cholesky factorisation, on ill-conditioned data a randomized preconditioner. Columns are scaled
+    internally, so units do not matter.
 
     Parameters
     ----------
+    p : float, default=2.0
+        Power of the loss, at least 1. The smaller, the less outliers count.
     alpha : float, default=0.0
-        Penalty on the squared norm of the coefficients; the intercept is never penalised.
+        Penalty on the squared norm of the coefficients; the intercept is never penalised. Only
+        for ``p=2``.
     solver : str or Solver, default="auto"
-        A solver registered for the task "least-squares" (see ``skrand list least-squares``), or a
-        solver object. "auto" tries the registered solvers from the cheapest up until one reaches
-        `tol`.
+        A solver registered for the task "least-squares" if p is 2, otherwise for "lp-regression"
+        (see ``skrand list TASK``), or a solver object. "auto" tries the registered solvers from
+        the cheapest up until one reaches `tol`.
     sketch : str or operator, default="auto"
         Family of random sketches, for the solvers that sketch: "gaussian", "rademacher", "srht",
         "countsketch", "sparse-sign", or an operator of :mod:`skrand.linalg`. "auto" leaves it to
@@ -100,7 +113,8 @@ class SketchedRegressor(
         Probability that they fail. It is not spent where the data can be looked at again: then the
         answer is checked, and a failure is a ConvergenceWarning.
     tol : float, default=None
-        Relative backward error to reach. None is ten unit roundoffs, 1.1e-15.
+        For ``p=2`` the relative backward error to reach; None is ten unit roundoffs, 1.1e-15.
+        Otherwise the relative duality gap; None is 1e-8.
     max_iter : int, default=100
         Most iterations of an iterative solver.
     fit_intercept : bool, default=True
@@ -135,7 +149,8 @@ class SketchedRegressor(
     n_passes_ : int
         How often the data was read.
     backward_error_ : float or None
-        Relative backward error achieved by an exact solver; None after solver "sketch".
+        Relative backward error achieved by an exact solver of least squares; None after solver
+        "sketch" and for other p.
     error_estimate_ : float or ndarray of shape (n_targets,) or None
         Estimate of ``|X (coef_ - coef*)|`` by a solver that approximates; None if it is exact.
     coef_error_ : ndarray of the shape of coef_ or None
@@ -143,8 +158,11 @@ class SketchedRegressor(
         probability of 95 %, after solver "sketch"; None after an exact one.
     sketch_size_ : int or None
         Rows of the sketch that gave the answer of solver "sketch".
+    dual_gap_ : float or ndarray of shape (n_targets,) or None
+        Bound on the excess of the objective over the optimum, relative to the optimum, computed
+        from a point of the dual problem; None for ``p=2``.
     residual_norm_ : float or ndarray of shape (n_targets,)
-        Square root of the weighted sum of squared residuals.
+        The weighted p-norm of the residuals.
     objective_ : float or ndarray of shape (n_targets,)
         Value of the objective.
     n_features_in_ : int
@@ -189,6 +207,7 @@ class SketchedRegressor(
     def __init__(
         self,
         *,
+        p=2.0,
         alpha=0.0,
         solver="auto",
         sketch="auto",
@@ -204,6 +223,7 @@ class SketchedRegressor(
         random_state=None,
         verbose=0,
     ):
+        self.p = p
         self.alpha = alpha
         self.solver = solver
         self.sketch = sketch
@@ -253,19 +273,10 @@ class SketchedRegressor(
             dtype=[np.float64, np.float32],
             multi_output=True,
             y_numeric=True,
-            # Found out below from the means, without a pass of its own.
-            ensure_all_finite=not self.fit_intercept,
+            # For least squares found out below from the means, without a pass of its own.
+            ensure_all_finite=not self.fit_intercept or self.p != 2,
         )
-        problem = LeastSquares(
-            A=X,
-            b=y.reshape(len(y), -1),
-            weights=_check_sample_weight(sample_weight, X),
-            ridge=float(self.alpha),
-            intercept=self.fit_intercept,
-        )
-        if self.fit_intercept and not problem.has_finite_means():
-            assert_all_finite(X, input_name="X")
-            assert_all_finite(y, input_name="y")
+        problem = self._problem(X, y.reshape(len(y), -1), _check_sample_weight(sample_weight, X))
         solution = self._run_solver(problem, lambda x: self._attributes(problem, x, y.ndim))
         self._set_diagnostics(solution, y.ndim)
         return self
@@ -410,6 +421,11 @@ class SketchedRegressor(
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def _begin_stream(self, X, y):
+        if self.p != 2:
+            raise IncompatibleSolverError(
+                "A stream can be followed only for p=2: no summary of its rows holds the other "
+                f"losses. Got p={self.p!r}."
+            )
         solver = self._resolve_solver("least-squares")
         if not hasattr(solver, "summary"):
             able = registry.entries(kind="solver", task="least-squares", can=["partial-fit"])
@@ -446,18 +462,37 @@ class SketchedRegressor(
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
+    def _problem(self, X, y, weights):
+        """State the problem for checked data."""
+        if self.p != 2:
+            return LpRegression(
+                A=X, b=y, p=float(self.p), weights=weights, intercept=self.fit_intercept
+            )
+        problem = LeastSquares(
+            A=X, b=y, weights=weights, ridge=float(self.alpha), intercept=self.fit_intercept
+        )
+        if self.fit_intercept and not problem.has_finite_means():
+            assert_all_finite(X, input_name="X")
+            assert_all_finite(y, input_name="y")
+        return problem
+
     def _check_parameters(self):
+        check_real(self, "p", self.p, 1.0)
         check_real(self, "alpha", self.alpha, 0.0)
+        if self.p != 2 and self.alpha != 0:
+            fail_parameter(self, "alpha", "0.0 where p is not 2 (no penalty)", self.alpha)
         check_real(self, "tol", self.tol, 0.0, closed="neither", options=(None,))
         check_integer(self, "max_iter", self.max_iter, 1)
         check_guarantee(self)
         check_boolean(self, "fit_intercept", self.fit_intercept)
         check_n_jobs(self, self.n_jobs)
 
-    def _attributes(self, problem: LeastSquares, x: np.ndarray, ndim: int) -> dict[str, Any]:
-        """Return the fitted attributes that follow from coefficients `x` of shape (d, k)."""
+    def _attributes(
+        self, problem: LeastSquares | LpRegression, x: np.ndarray, ndim: int
+    ) -> dict[str, Any]:
+        """Return the fitted attributes that follow from `x`: (d, k), and maybe the intercepts."""
         dtype = problem.dtype
-        coef = np.ascontiguousarray(x.T.astype(dtype, copy=False))
+        coef = np.ascontiguousarray(x[: problem.shape[1]].T.astype(dtype, copy=False))
         intercept = problem.offset(x).astype(dtype) if problem.intercept else None
         if ndim == 1:
             coef = coef[0]
@@ -474,7 +509,9 @@ class SketchedRegressor(
         self.rank_ = extra.get("rank")
         self.condition_ = extra.get("condition")
         self.n_passes_ = solution.oracles.get("passes", 0)
-        self.backward_error_ = solution.residual if estimate is None else None
+        gap = extra.get("dual_gap")
+        self.dual_gap_ = by_target(gap)
+        self.backward_error_ = solution.residual if estimate is None and gap is None else None
         self.error_estimate_ = by_target(estimate)
         intervals = extra.get("coef_error")
         self.coef_error_ = None if intervals is None else intervals.reshape(self.coef_.shape)
@@ -493,7 +530,8 @@ class SketchedRegressor(
             warnings.warn(
                 f"The data have rank {self.rank_}, fewer than their {self.n_features_in_} "
                 "features, so the coefficients are not unique: those of minimum norm, in the "
-                "scaled columns, were returned. A positive alpha makes them unique.",
+                "scaled columns, were returned."
+                + (" A positive alpha makes them unique." if self.p == 2 else ""),
                 RankWarning,
                 stacklevel=4,
             )

@@ -166,8 +166,8 @@ def test_standard_output_is_data():
         (
             ["list", "--can", "sprase"],
             "skrand: Unknown capability 'sprase'. Did you mean 'sparse'? Known: deterministic, "
-            "float32, inductive, lazy, missing, multi-output, partial-fit, sample-weight, sparse, "
-            "warm-start.",
+            "float32, inductive, l1-loss, lazy, lp-loss, missing, multi-output, partial-fit, "
+            "sample-weight, sparse, warm-start.",
         ),
         (
             ["bench", "least-square"],

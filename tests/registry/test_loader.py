@@ -41,8 +41,8 @@ BROKEN = {
     "misspelt_hook": "fixture_misspelt_hook implements the hook 'skrand_entry', which skrand does "
     "not have. Did you mean 'skrand_entries'? The only hook is skrand_entries() -> list[Entry].",
     "bad_entry": "The 'capabilities' field of Entry 'misspelt' must be a subset of deterministic, "
-    "float32, inductive, lazy, missing, multi-output, partial-fit, sample-weight, sparse, "
-    "warm-start. Got 'sprase' instead. Did you mean 'sparse'?",
+    "float32, inductive, l1-loss, lazy, lp-loss, missing, multi-output, partial-fit, "
+    "sample-weight, sparse, warm-start. Got 'sprase' instead. Did you mean 'sparse'?",
 }
 
 

@@ -1,0 +1,86 @@
+"""The cheapest solver of an l_p regression problem that gives a verified answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from skrand import registry
+from skrand.base import Monitor, Solution, Solver
+from skrand.exceptions import PluginError
+from skrand.regression.lp_problem import LpRegression
+
+__all__ = ["LpAuto"]
+
+
+class LpAuto(Solver):
+    """Try the registered solvers from the cheapest up until one reaches its tolerance.
+
+    As for least squares: every solver of the task that supports the problem and estimates its cost
+    takes part, and an answer counts when its computed duality gap meets the tolerance.
+
+    Cost: that of the solvers tried; ``solver_path_`` of the estimator lists them.
+
+    Parameters
+    ----------
+    tol, max_iter, n_jobs
+        Handed to the solvers that have them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skrand.regression import LpRegression
+    >>> from skrand.regression.solvers import LpAuto
+    >>> b = np.array([[1.0], [2.0], [30.0]])
+    >>> solution = LpAuto().solve(LpRegression(A=np.ones((3, 1)), b=b, p=1.0))
+    >>> solution.solver, solution.x.round(6)
+    ('ipm', array([[2.]]))
+    """
+
+    task = "lp-regression"
+    name = "auto"
+
+    def __init__(self, *, tol=None, max_iter=100, n_jobs=None):
+        self.tol = tol
+        self.max_iter = max_iter
+        self.n_jobs = n_jobs
+
+    def supports(self, problem: LpRegression) -> str | None:
+        """Refuse what no other solver takes."""
+        return None if self._candidates(problem) else f"no solver takes p={problem.p:g}"
+
+    @property
+    def max_steps(self) -> None:
+        """Not known before the solvers have been chosen."""
+        return None
+
+    def _solve(self, problem: LpRegression, rng: np.random.Generator, monitor: Monitor) -> Solution:
+        # All solvers see the same seed, so an answer does not depend on how many were tried.
+        seed = int(rng.integers(1 << 63))
+        tried: list[Solution] = []
+        for solver in self._candidates(problem):
+            tried.append(solver.solve(problem, rng=seed, callback=monitor))
+            if tried[-1].converged:
+                break
+        best = min(tried, key=lambda answer: answer.residual)
+        path = [answer.solver for answer in tried]
+        return replace(best, extra={**best.extra, "solver_path": path})
+
+    def _candidates(self, problem: LpRegression) -> list[Solver]:
+        """Return the usable solvers, cheapest first."""
+        ranked = []
+        values = self.get_params(deep=False)
+        for entry in registry.entries(kind="solver", task=self.task):
+            try:
+                solver = registry.load(entry)()
+            except PluginError:
+                continue
+            if isinstance(solver, LpAuto) or solver.supports(problem) is not None:
+                continue
+            cost = solver.cost(problem)
+            if cost is not None:
+                accepted = solver.get_params(deep=False)
+                solver.set_params(**{name: values[name] for name in values if name in accepted})
+                ranked.append((cost, entry.name, solver))
+        return [solver for _, _, solver in sorted(ranked, key=lambda item: item[:2])]
