@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import scipy.linalg
@@ -21,6 +22,7 @@ __all__ = [
     "UNIT",
     "Factor",
     "backward_error",
+    "cholesky",
     "column_scale",
     "refine",
     "solution",
@@ -65,8 +67,11 @@ class Factor:
     left : callable
         ``left(g)`` is ``N^T g``.
     dual_norm : callable
-        ``dual_norm(g, mu)`` is ``|(M^T M + mu I)^{-1/2} g|``, or an upper bound, for each column
-        of g and entry of mu.
+        ``dual_norm(g, mu, enough)`` is ``|(M^T M + mu I)^{-1/2} g|`` for each column of g and entry
+        of mu and enough. An upper bound may stand for it if that is at most, or if a lower bound is
+        above, what is enough.
+    triangle : ndarray of shape (rank, rank), optional
+        The inverse of N, if that is triangular.
     """
 
     scale: np.ndarray
@@ -74,7 +79,8 @@ class Factor:
     rank: int
     right: Callable[[np.ndarray], np.ndarray]
     left: Callable[[np.ndarray], np.ndarray]
-    dual_norm: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    dual_norm: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+    triangle: np.ndarray | None = None
 
     @classmethod
     def from_svd(cls, scale: np.ndarray, values: np.ndarray, Vt: np.ndarray, cut: float) -> Factor:
@@ -83,15 +89,17 @@ class Factor:
         N = Vt[:rank].T / values[:rank]
         condition = float(values[0] / values[rank - 1]) if rank else np.inf
 
-        def dual_norm(g: np.ndarray, mu: np.ndarray) -> np.ndarray:
-            size = np.sqrt(values[:, None] ** 2 + np.maximum(mu, np.finfo(np.float64).tiny))
-            return np.linalg.norm((Vt @ g) / size, axis=0)
+        def dual_norm(g: np.ndarray, mu: np.ndarray, enough: np.ndarray) -> np.ndarray:
+            return _dual_norm(values, Vt, g, mu)
 
         return cls(scale, condition, rank, lambda y: N @ y, lambda g: N.T @ g, dual_norm)
 
     @classmethod
-    def from_cholesky(cls, scale: np.ndarray, R: np.ndarray, condition: float) -> Factor:
-        """Take an upper Cholesky factor of the Gram matrix of the columns with a nonzero scale."""
+    def from_triangle(cls, scale: np.ndarray, R: np.ndarray, condition: float) -> Factor:
+        """Take an upper triangular R with ``R^T R = M^T M`` for the columns with a nonzero scale.
+
+        It may come from QR or from Cholesky.
+        """
         used = np.flatnonzero(scale)
 
         def right(y: np.ndarray) -> np.ndarray:
@@ -102,11 +110,21 @@ class Factor:
         def left(g: np.ndarray) -> np.ndarray:
             return scipy.linalg.solve_triangular(R, g[used], trans=1, check_finite=False)
 
-        def dual_norm(g: np.ndarray, mu: np.ndarray) -> np.ndarray:
-            by_mu = np.linalg.norm(g, axis=0) / np.sqrt(np.maximum(mu, np.finfo(np.float64).tiny))
-            return np.minimum(np.linalg.norm(left(g), axis=0), by_mu)
+        @cache
+        def decomposed() -> tuple[np.ndarray, np.ndarray]:
+            return scipy.linalg.svd(R, check_finite=False)[1:]
 
-        return cls(scale, condition, len(used), right, left, dual_norm)
+        def dual_norm(g: np.ndarray, mu: np.ndarray, enough: np.ndarray) -> np.ndarray:
+            length = np.linalg.norm(g, axis=0)
+            by_mu = length / np.sqrt(np.maximum(mu, np.finfo(np.float64).tiny))
+            upper = np.minimum(np.linalg.norm(left(g), axis=0), by_mu)
+            # The columns are unit, so no singular value of R is above the root of their number.
+            lower = length / np.sqrt(len(used) + mu)
+            if not np.any((upper > enough) & (lower <= enough)):
+                return upper
+            return _dual_norm(*decomposed(), g[used], mu)
+
+        return cls(scale, condition, len(used), right, left, dual_norm, R)
 
     def solve(self, gradient: np.ndarray) -> np.ndarray:
         """Solve the normal equations approximately for the right-hand side `gradient`."""
@@ -114,14 +132,19 @@ class Factor:
         return scale * self.right(self.left(scale * gradient))
 
 
+def _dual_norm(values: np.ndarray, Vt: np.ndarray, g: np.ndarray, mu: np.ndarray) -> np.ndarray:
+    size = np.sqrt(values[:, None] ** 2 + np.maximum(mu, np.finfo(np.float64).tiny))
+    return np.linalg.norm((Vt @ g) / size, axis=0)
+
+
 def solve_rows(
     rows: np.ndarray, target: np.ndarray, scale: np.ndarray
 ) -> tuple[Factor, np.ndarray]:
     """Solve explicit least-squares rows (a sketch of M, or M itself) whose columns are scaled.
 
-    QR, then the singular value decomposition of R, which is what LAPACK's ``gelsd`` does with a
-    tall matrix. Singular values below 30 unit roundoffs of the largest are cut: the answer is then
-    the one of minimum norm in the scaled variables. Costs ``2 m d^2 + O(d^3)`` flops for m rows.
+    QR and, if R is so ill-conditioned that directions may have to be left out, its singular values:
+    those below 30 unit roundoffs of the largest are cut, and the answer is then the one of minimum
+    norm in the scaled variables. Costs ``2 m d^2`` flops for m rows, and ``O(d^3)`` if it is cut.
 
     Returns
     -------
@@ -130,13 +153,29 @@ def solve_rows(
     x : ndarray of shape (d, k)
         Their solution.
     """
-    if rows.shape[0] > rows.shape[1]:
-        projected, rows = scipy.linalg.qr_multiply(rows, target.T, mode="right")
+    used = np.flatnonzero(scale)
+    R = rows if len(used) == len(scale) else rows[:, used]
+    if R.shape[0] >= R.shape[1] > 0:
+        projected, R = scipy.linalg.qr_multiply(R, target.T, mode="right")
         target = projected.T
-    U, values, Vt = scipy.linalg.svd(rows, full_matrices=False, check_finite=False)
+        rcond, _ = scipy.linalg.lapack.dtrcon(R)
+        if rcond > 300 * UNIT:
+            factor = Factor.from_triangle(scale, R, condition=1 / rcond)
+            return factor, scale[:, None] * factor.right(target)
+    U, values, vectors = scipy.linalg.svd(R, full_matrices=False, check_finite=False)
+    Vt = np.zeros((len(values), len(scale)))
+    Vt[:, used] = vectors
     factor = Factor.from_svd(scale, values, Vt, cut=30 * UNIT)
     coordinates = U[:, : factor.rank].T @ target
     return factor, scale[:, None] * factor.right(coordinates)
+
+
+def cholesky(gram: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return the upper factor and the reciprocal condition number, 0 if it is not definite."""
+    R, info = scipy.linalg.lapack.dpotrf(gram, lower=0, clean=1)
+    if info != 0 or len(gram) == 0:
+        return R, 0.0
+    return R, scipy.linalg.lapack.dpocon(R, np.abs(gram).sum(axis=0).max())[0]
 
 
 def with_ridge_rows(
@@ -156,13 +195,18 @@ def unscale(x: np.ndarray, scale: np.ndarray) -> np.ndarray:
 
 
 def backward_error(
-    factor: Factor, problem: LeastSquares, x: np.ndarray, residual: np.ndarray, gradient: np.ndarray
+    factor: Factor,
+    problem: LeastSquares,
+    x: np.ndarray,
+    residual: np.ndarray,
+    gradient: np.ndarray,
+    tol: float = 0.0,
 ) -> float:
     """Return the smallest relative change of the scaled matrix and the target that makes x exact.
 
     The Karlson-Walden estimate, which is within a factor of two of the truth, with the factor in
     place of the exact singular values. It is relative to the Frobenius norm; the worst target
-    counts.
+    counts. Where it is clearly above or below `tol`, an upper bound may stand for it.
     """
     # The ridge is a block of rows sqrt(ridge) I with target 0, so it has residuals too.
     r_norm = np.hypot(
@@ -174,7 +218,7 @@ def backward_error(
     size = np.maximum(np.hypot(b_norm, matrix_norm * x_norm), np.finfo(np.float64).tiny)
     # With theta = |M| / |b| the weight of changes of b: theta^2 r^2 / (1 + theta^2 x^2).
     mu = (matrix_norm * r_norm / size) ** 2
-    distance = factor.dual_norm(factor.scale[:, None] * gradient, mu)
+    distance = factor.dual_norm(factor.scale[:, None] * gradient, mu, tol * size)
     return float(np.max(distance / size, initial=0.0))
 
 
@@ -199,25 +243,26 @@ def refine(
     step : callable, optional
         ``step(gradient)`` solves the normal equations better than ``factor.solve`` alone.
     """
-    best, best_error, best_state = x, np.inf, None
-    n_iter, stopped = 0, False
+    best, best_error, best_residual = x, np.inf, None
+    idle, stopped = 0, False
     for n_iter in range(1, max_iter + 1):
         residual, gradient = problem.residual(x, threads)
-        error = backward_error(factor, problem, x, residual, gradient)
-        if not error < best_error:
-            break
-        stalled = error > 0.5 * best_error
-        best, best_error, best_state = x, error, residual
+        error = backward_error(factor, problem, x, residual, gradient, tol)
+        idle = 0 if error <= 0.5 * best_error else idle + 1
+        if error < best_error:
+            best, best_error, best_residual = x, error, residual
         current = x
         stopped = monitor({"iteration": n_iter, "residual": error, "x": lambda c=current: c})
-        if error <= tol or stopped or stalled or n_iter == max_iter:
+        # The first answer may owe a small relative error to its size: one idle step proves nothing.
+        if error <= tol or stopped or idle > 1 or not np.isfinite(error):
             break
-        x = x + (factor.solve(gradient) if step is None else step(gradient))
+        if n_iter < max_iter:
+            x = x + (factor.solve(gradient) if step is None else step(gradient))
     converged = best_error <= tol
     message = "" if converged else _shortfall(best_error, tol, stopped, n_iter == max_iter)
-    if best_state is None:
-        best_state = problem.residual(best, threads)[0]
-    return solution(problem, factor, best, best_state, converged, n_iter, best_error, message)
+    if best_residual is None:
+        best_residual = residual
+    return solution(problem, factor, best, best_residual, converged, n_iter, best_error, message)
 
 
 def solution(

@@ -104,6 +104,21 @@ class LeastSquares(Problem):
         scale = None if self.weights is None else np.sqrt(self.weights.astype(np.float64))
         return CentredMatrix(self.A, scale=scale, center=self._means[0], threads=threads)
 
+    @cached_property
+    def row_sample(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Some ``2 d`` rows of `matrix` and `target`, one from each of as many strata; None if few.
+
+        They cost nothing to look at and show what most data are like: how ill-conditioned, for
+        one. They are not a guarantee: a direction that few rows have may be missing.
+        """
+        n, d, _ = self.shape
+        size = 2 * d + 16
+        if n < 16 * size:
+            return None
+        edges = np.linspace(0, n, size + 1).astype(int)
+        rows = np.random.default_rng(0).integers(edges[:-1], edges[1:])
+        return self.matrix().take(rows), self.target[rows]
+
     def offset(self, x: np.ndarray) -> np.ndarray:
         """Return the best intercept, (k,), for coefficients `x` of shape (d, k)."""
         mean, target_mean = self._means

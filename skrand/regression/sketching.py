@@ -16,6 +16,7 @@ __all__ = [
     "SketchedRows",
     "check_sketch_parameters",
     "resolve_size",
+    "sample_problem",
     "sketch_operator",
     "sketch_problem",
 ]
@@ -98,6 +99,22 @@ def sketch_problem(
     scale = column_scale(np.linalg.norm(rows, axis=0), problem)
     rows, target = with_ridge_rows(rows * scale, target, scale, problem.ridge)
     return SketchedRows(rows, target, scale, min(size, n), exact)
+
+
+def sample_problem(problem: LeastSquares) -> SketchedRows | None:
+    """Let a few of the problem's own rows stand for it, if there are many and no column is 0 there.
+
+    Nothing but a look at the whole problem tells how well they do.
+    """
+    if problem.row_sample is None:
+        return None
+    rows, target = problem.row_sample
+    growth = np.sqrt(len(problem.b) / len(rows))
+    scale = column_scale(growth * np.linalg.norm(rows, axis=0), problem)
+    if not scale.all():
+        return None
+    sample = with_ridge_rows(growth * rows * scale, growth * target, scale, problem.ridge)
+    return SketchedRows(*sample, scale, len(rows), exact=False)
 
 
 def resolve_size(solver: Any, d: int, multiple: float) -> int:

@@ -62,7 +62,7 @@ def test_agrees_with_sixty_digits(solver, ridge):
 
 
 @pytest.mark.parametrize("solver", [Lapack(), SAP(), PNE(), Auto()], ids=lambda s: s.name)
-@pytest.mark.parametrize("condition", [1.0, 1e4, 1e8, 1e12])
+@pytest.mark.parametrize("condition", [1.0, 1e4, 1e7, 1e10, 1e12, 1e14])
 @pytest.mark.parametrize("residual", [1e-8, 1e-1])
 def test_backward_stable_at_any_condition(solver, condition, residual):
     A, b, _ = conditioned(2000, 20, condition, residual, seed=2)
@@ -80,10 +80,19 @@ def test_cholesky_says_when_the_gram_matrix_is_singular():
 
 
 def test_auto_escalates_and_records_its_path():
-    A, b, _ = conditioned(20_000, 100, 1e12, 1e-1, seed=4)
-    solution = Auto().solve(LeastSquares(A=A, b=b), rng=0)
+    # Three rows dwarf all others, which a sample of the rows does not show.
+    A = np.random.default_rng(4).standard_normal((20_000, 100))
+    A[:3] *= 1e10
+    solution = Auto().solve(LeastSquares(A=A, b=A.sum(axis=1, keepdims=True)), rng=0)
     assert solution.extra["solver_path"] == ["chol", "pne"]
     assert solution.solver == "pne"
+    assert solution.converged
+
+
+def test_auto_sees_ill_conditioned_data_at_once():
+    A, b, _ = conditioned(20_000, 100, 1e12, 1e-1, seed=4)
+    solution = Auto().solve(LeastSquares(A=A, b=b), rng=0)
+    assert solution.extra["solver_path"] == ["pne"]
     assert solution.converged
 
 

@@ -10,9 +10,10 @@ import scipy.linalg
 from skrand._validation import check_integer, check_n_jobs, check_real
 from skrand.base import Monitor, Solution, Solver
 from skrand.linalg.threads import effective_n_jobs, single_threaded_blas
-from skrand.regression.factor import TOLERANCE, UNIT, Factor, column_scale, refine
+from skrand.regression.factor import TOLERANCE, UNIT, Factor, cholesky, column_scale, refine
 from skrand.regression.problem import LeastSquares
 from skrand.regression.summary import GramProblem, GramSummary
+from skrand.regression.sketching import sample_problem
 
 __all__ = ["Cholesky"]
 
@@ -74,8 +75,13 @@ class Cholesky(Solver):
             return f"its Gram matrix is singular with {n} rows for {d} columns and no ridge"
         return None
 
-    def cost(self, problem: LeastSquares) -> float:
-        """Estimate flops; see :mod:`skrand.regression.factor` for what a pass counts."""
+    def cost(self, problem: LeastSquares) -> float | None:
+        """Estimate flops; see :mod:`skrand.regression.factor` for what a pass counts.
+
+        None if a sample of the rows shows that the Gram matrix would be numerically singular.
+        """
+        if _is_hopeless(problem):
+            return None
         n, d, k = problem.shape
         product = problem.nnz**2 / n if problem.issparse else n * d * d
         return product + d**3 / 3 + 70 * problem.nnz * k
@@ -110,6 +116,21 @@ class Cholesky(Solver):
         return replace(answer, converged=False, message=SINGULAR)
 
 
+def _is_hopeless(problem: LeastSquares) -> bool:
+    """Whether a sample of the rows says that the scaled Gram matrix is numerically singular."""
+    small = sample_problem(problem)
+    if small is None:
+        return False
+    _, rcond = cholesky(small.rows.T @ small.rows)
+    # A sample of 2 d rows is up to 6 times worse conditioned than what it was drawn from.
+    return rcond < _smallest_rcond(len(small.scale)) / 36
+
+
+def _smallest_rcond(d: int) -> float:
+    """Return the reciprocal condition number below which a Gram matrix has no correct digits."""
+    return 10 * d * UNIT
+
+
 def factor_gram(gram: np.ndarray, problem: LeastSquares) -> Factor:
     """Factor the Gram matrix, by Cholesky if it is definite in floating point, else by eigenvalues.
 
@@ -122,12 +143,9 @@ def factor_gram(gram: np.ndarray, problem: LeastSquares) -> Factor:
     np.fill_diagonal(scaled, scale != 0)
     if len(used) < len(gram):
         scaled = scaled[np.ix_(used, used)]
-    R, info = scipy.linalg.lapack.dpotrf(scaled, lower=0, clean=1)
-    if info == 0 and len(used) > 0:
-        rcond, _ = scipy.linalg.lapack.dpocon(R, np.abs(scaled).sum(axis=0).max())
-        # Beyond this the factor has no correct digits and refinement cannot converge.
-        if rcond > 10 * len(used) * UNIT:
-            return Factor.from_cholesky(scale, R, condition=rcond**-0.5)
+    R, rcond = cholesky(scaled)
+    if rcond > _smallest_rcond(len(used)):
+        return Factor.from_triangle(scale, R, condition=rcond**-0.5)
     values, vectors = scipy.linalg.eigh(scaled, check_finite=False)
     Vt = np.zeros((len(used), len(gram)))
     Vt[:, used] = vectors[:, ::-1].T
