@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import scipy.linalg
@@ -35,6 +34,9 @@ UNIT = np.finfo(np.float64).eps / 2
 
 #: Relative backward error, 10 unit roundoffs, that an exact solver aims at.
 TOLERANCE = 10 * UNIT
+
+# Up to so many targets a factorisation for each costs less than singular values for all.
+_FEW = 8
 
 
 def column_scale(norms: np.ndarray, problem: LeastSquares) -> np.ndarray:
@@ -67,9 +69,7 @@ class Factor:
     left : callable
         ``left(g)`` is ``N^T g``.
     dual_norm : callable
-        ``dual_norm(g, mu, enough)`` is ``|(M^T M + mu I)^{-1/2} g|`` for each column of g and entry
-        of mu and enough. An upper bound may stand for it if that is at most, or if a lower bound is
-        above, what is enough.
+        ``dual_norm(g, mu)`` is ``|(M^T M + mu I)^{-1/2} g|`` for each column of g and entry of mu.
     triangle : ndarray of shape (rank, rank), optional
         The inverse of N, if that is triangular.
     """
@@ -79,7 +79,7 @@ class Factor:
     rank: int
     right: Callable[[np.ndarray], np.ndarray]
     left: Callable[[np.ndarray], np.ndarray]
-    dual_norm: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+    dual_norm: Callable[[np.ndarray, np.ndarray], np.ndarray]
     triangle: np.ndarray | None = None
 
     @classmethod
@@ -89,7 +89,7 @@ class Factor:
         N = Vt[:rank].T / values[:rank]
         condition = float(values[0] / values[rank - 1]) if rank else np.inf
 
-        def dual_norm(g: np.ndarray, mu: np.ndarray, enough: np.ndarray) -> np.ndarray:
+        def dual_norm(g: np.ndarray, mu: np.ndarray) -> np.ndarray:
             return _dual_norm(values, Vt, g, mu)
 
         return cls(scale, condition, rank, lambda y: N @ y, lambda g: N.T @ g, dual_norm)
@@ -110,19 +110,10 @@ class Factor:
         def left(g: np.ndarray) -> np.ndarray:
             return scipy.linalg.solve_triangular(R, g[used], trans=1, check_finite=False)
 
-        @cache
-        def decomposed() -> tuple[np.ndarray, np.ndarray]:
-            return scipy.linalg.svd(R, check_finite=False)[1:]
-
-        def dual_norm(g: np.ndarray, mu: np.ndarray, enough: np.ndarray) -> np.ndarray:
-            length = np.linalg.norm(g, axis=0)
-            by_mu = length / np.sqrt(np.maximum(mu, np.finfo(np.float64).tiny))
-            upper = np.minimum(np.linalg.norm(left(g), axis=0), by_mu)
-            # The columns are unit, so no singular value of R is above the root of their number.
-            lower = length / np.sqrt(len(used) + mu)
-            if not np.any((upper > enough) & (lower <= enough)):
-                return upper
-            return _dual_norm(*decomposed(), g[used], mu)
+        def dual_norm(g: np.ndarray, mu: np.ndarray) -> np.ndarray:
+            if len(mu) > _FEW:
+                return _dual_norm(*scipy.linalg.svd(R, check_finite=False)[1:], g[used], mu)
+            return np.array([_shifted_norm(R, *pair) for pair in zip(g[used].T, mu, strict=True)])
 
         return cls(scale, condition, len(used), right, left, dual_norm, R)
 
@@ -135,6 +126,14 @@ class Factor:
 def _dual_norm(values: np.ndarray, Vt: np.ndarray, g: np.ndarray, mu: np.ndarray) -> np.ndarray:
     size = np.sqrt(values[:, None] ** 2 + np.maximum(mu, np.finfo(np.float64).tiny))
     return np.linalg.norm((Vt @ g) / size, axis=0)
+
+
+def _shifted_norm(R: np.ndarray, g: np.ndarray, mu: float) -> float:
+    """Return ``|(R^T R + mu I)^{-1/2} g|`` by QR of R above ``sqrt(mu) I``, both triangular."""
+    d = len(R)
+    shift = np.sqrt(max(mu, np.finfo(np.float64).tiny)) * np.eye(d, order="F")
+    root, _, _, _ = scipy.linalg.lapack.dtpqrt(d, min(32, d), R, shift, overwrite_b=True)
+    return float(np.linalg.norm(scipy.linalg.solve_triangular(root, g, trans=1)))
 
 
 def solve_rows(
@@ -200,13 +199,12 @@ def backward_error(
     x: np.ndarray,
     residual: np.ndarray,
     gradient: np.ndarray,
-    tol: float = 0.0,
 ) -> float:
     """Return the smallest relative change of the scaled matrix and the target that makes x exact.
 
     The Karlson-Walden estimate, which is within a factor of two of the truth, with the factor in
     place of the exact singular values. It is relative to the Frobenius norm; the worst target
-    counts. Where it is clearly above or below `tol`, an upper bound may stand for it.
+    counts.
     """
     # The ridge is a block of rows sqrt(ridge) I with target 0, so it has residuals too.
     r_norm = np.hypot(
@@ -218,7 +216,7 @@ def backward_error(
     size = np.maximum(np.hypot(b_norm, matrix_norm * x_norm), np.finfo(np.float64).tiny)
     # With theta = |M| / |b| the weight of changes of b: theta^2 r^2 / (1 + theta^2 x^2).
     mu = (matrix_norm * r_norm / size) ** 2
-    distance = factor.dual_norm(factor.scale[:, None] * gradient, mu, tol * size)
+    distance = factor.dual_norm(factor.scale[:, None] * gradient, mu)
     return float(np.max(distance / size, initial=0.0))
 
 
@@ -247,7 +245,7 @@ def refine(
     idle, stopped = 0, False
     for n_iter in range(1, max_iter + 1):
         residual, gradient = problem.residual(x, threads)
-        error = backward_error(factor, problem, x, residual, gradient, tol)
+        error = backward_error(factor, problem, x, residual, gradient)
         idle = 0 if error <= 0.5 * best_error else idle + 1
         if error < best_error:
             best, best_error, best_residual = x, error, residual
