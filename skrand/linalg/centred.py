@@ -13,6 +13,7 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 
+from skrand._ext import leastsquares as _kernel
 from skrand.linalg.threads import ordered_map, single_threaded_blas
 
 __all__ = ["CentredMatrix"]
@@ -194,6 +195,8 @@ class CentredMatrix:
         if self.issparse:
             R = B - self.matmul(x)
             return R, self.rmatmul(R)
+        if not self._direct and B.shape[1] == 1 and self.A.flags.c_contiguous:
+            return self._single_residual(B, x)
         R = np.empty_like(B)
         shift = self.center @ x if self._is_rank_one else 0.0
 
@@ -204,6 +207,24 @@ class CentredMatrix:
 
         product = self._sum(panel)
         return R, product - np.outer(self.center, R.sum(axis=0)) if self._is_rank_one else product
+
+    def _single_residual(self, B: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Do :meth:`residual` for one column, without a copy of the rows to centre and scale."""
+        n, d = self.shape
+        edges = np.array([0, *(stop for _, stop in self._segments())])
+        R, sums = np.empty((n, 1)), np.zeros((len(edges) - 1, d))
+        _kernel.residual(
+            self.A,
+            np.zeros(d) if self.center is None else self.center,
+            np.ones(n) if self.scale is None else self.scale,
+            np.ascontiguousarray(B[:, 0]),
+            np.ascontiguousarray(x[:, 0]),
+            R[:, 0],
+            sums,
+            edges,
+            self.threads,
+        )
+        return R, sums.sum(axis=0)[:, None]
 
     def row_norms(self, V: np.ndarray) -> np.ndarray:
         """Return the Euclidean norm of every row of the product with `V`, which is not kept."""

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
-import scipy.linalg
 
 from skrand._validation import check_integer, check_n_jobs, check_real
 from skrand.base import Monitor, Solution, Solver
 from skrand.linalg.threads import effective_n_jobs, single_threaded_blas
-from skrand.regression.factor import TOLERANCE, Factor, cholesky, refine, solve_rows
+from skrand.regression.factor import TOLERANCE, Factor, orthonormalise, refine, solve_rows
 from skrand.regression.problem import LeastSquares
 from skrand.regression.sketching import check_sketch_parameters, sample_problem, sketch_problem
 
 __all__ = ["PNE"]
-
-# Reciprocal condition number of a Gram matrix known to 1e-6 that still gains two digits a step.
-_ORTHONORMAL_ENOUGH = 1e-4
 
 
 class PNE(Solver):
@@ -119,47 +113,22 @@ class PNE(Solver):
         sample = sample_problem(problem) if self._is_free() else None
         if sample is not None:
             answer = solve_rows(sample.rows, sample.target, sample.scale)
-            finished = _finished(*answer, problem, threads)
+            finished = self._finish(*answer, problem, threads)
             if finished is not None:
                 return finished
         small = sketch_problem(self, problem, 3.0, seed, threads)
         factor, x = solve_rows(small.rows, small.target, small.scale)
         # Without: the sketch lost directions of the data. Refinement will show how far its factor
         # alone goes, and report it.
-        return _finished(factor, x, problem, threads) or (factor, x)
+        return self._finish(factor, x, problem, threads) or (factor, x)
+
+    def _finish(
+        self, factor: Factor, x: np.ndarray, problem: LeastSquares, threads: int
+    ) -> tuple[Factor, np.ndarray] | None:
+        problem.oracles["passes"] += 1
+        matrix = problem.matrix(threads)
+        return orthonormalise(factor, x, matrix, problem.target, problem.ridge)
 
     def _is_free(self) -> bool:
         """Whether nobody asked for a sketch."""
         return isinstance(self.sketch, str) and self.sketch == "auto" and self.sketch_size is None
-
-
-def _finished(
-    factor: Factor, x: np.ndarray, problem: LeastSquares, threads: int
-) -> tuple[Factor, np.ndarray] | None:
-    """Replace N by ``N R^-1`` with R the Cholesky factor of the Gram matrix of ``M N``.
-
-    The same pass gives the gradient at `x`, so a step from there is free. None if the columns of
-    ``M N`` are too far from orthonormal for a Gram matrix in single precision.
-    """
-    problem.oracles["passes"] += 1
-    N = factor.scale[:, None] * factor.right(np.eye(factor.rank))
-    gram, step = problem.matrix(threads).preconditioned_gram(N, problem.target, x)
-    gram += problem.ridge * (N.T @ N)
-    R, rcond = cholesky(gram)
-    if not rcond > _ORTHONORMAL_ENOUGH:
-        return None
-
-    step -= problem.ridge * (N.T @ x)
-    x = x + N @ scipy.linalg.cho_solve((R, False), step, check_finite=False)
-    if factor.triangle is not None:
-        return Factor.from_triangle(factor.scale, R @ factor.triangle, factor.condition), x
-
-    def solve(y: np.ndarray, trans: int) -> np.ndarray:
-        return scipy.linalg.solve_triangular(R, y, trans=trans, check_finite=False)
-
-    finished = replace(
-        factor,
-        right=lambda y: factor.right(solve(y, 0)),
-        left=lambda g: solve(factor.left(g), 1),
-    )
-    return finished, x

@@ -6,9 +6,9 @@ import numpy as np
 
 from skrand._validation import check_integer, check_n_jobs, check_real
 from skrand.base import Monitor, Solution, Solver
-from skrand.linalg.centred import CentredMatrix
 from skrand.linalg.threads import effective_n_jobs, single_threaded_blas
-from skrand.regression.factor import TOLERANCE, Factor, refine, solve_rows
+from skrand.regression.factor import TOLERANCE, refine, solve_rows
+from skrand.regression.inner import InnerSolver
 from skrand.regression.problem import LeastSquares
 from skrand.regression.sketching import check_sketch_parameters, sketch_problem
 
@@ -94,7 +94,6 @@ class SAP(Solver):
         with single_threaded_blas():
             small = sketch_problem(self, problem, 6.0, seed, threads)
             factor, x = solve_rows(small.rows, small.target, small.scale)
-            matrix = problem.matrix(threads)
             return refine(
                 problem,
                 factor,
@@ -103,41 +102,5 @@ class SAP(Solver):
                 tol=TOLERANCE if tol is None else tol,
                 max_iter=max_iter,
                 threads=threads,
-                step=lambda gradient: _newton_step(matrix, problem, factor, gradient),
+                step=InnerSolver(problem, factor, threads).conjugate_gradients,
             )
-
-
-def _newton_step(
-    matrix: CentredMatrix, problem: LeastSquares, factor: Factor, gradient: np.ndarray
-) -> np.ndarray:
-    """Solve the preconditioned normal equations by conjugate gradients, a column a target.
-
-    Each target has its own step lengths; the products are shared. It gains about eight digits,
-    more than which the next refinement would throw away.
-    """
-    scale = factor.scale[:, None]
-
-    def normal(y: np.ndarray) -> np.ndarray:
-        problem.oracles["passes"] += 1
-        x = scale * factor.right(y)
-        _, product = matrix.residual(np.zeros((matrix.shape[0], x.shape[1])), x)
-        return factor.left(scale * (problem.ridge * x - product))
-
-    residual = factor.left(scale * gradient)
-    solution = np.zeros_like(residual)
-    direction = residual.copy()
-    energy = (residual**2).sum(axis=0)
-    start = energy.copy()
-    for _ in range(50):
-        active = energy > 1e-16 * start
-        if not active.any():
-            break
-        image = normal(direction)
-        curvature = (direction * image).sum(axis=0)
-        length = np.divide(energy, curvature, out=np.zeros_like(energy), where=active)
-        solution += length * direction
-        residual -= length * image
-        previous, energy = energy, (residual**2).sum(axis=0)
-        ratio = np.divide(energy, previous, out=np.zeros_like(energy), where=active)
-        direction = residual + ratio * direction
-    return scale * factor.right(solution)

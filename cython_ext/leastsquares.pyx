@@ -1,0 +1,113 @@
+"""One sweep over a dense matrix for a residual and its product with the transpose.
+
+Rows are cut into segments by the shape alone, each adds to a sum of its own, and the caller adds
+those in the order of the segments: the bits do not depend on the number of threads.
+"""
+
+from cython cimport floating
+from cython.parallel cimport prange
+
+from libc.stdint cimport int64_t
+
+cdef extern from *:
+    """
+    #include "kernels.h"
+
+    /* Rows in fours: x and the sum are loaded once for all of them, and four chains of additions
+     * hide each other's latency. The centre is taken off on the way, which costs no memory traffic
+     * and loses no digits to a large offset. */
+    #define SKRAND_LS_SEGMENT(NAME, REAL)                                                        \\
+    SKRAND_CLONES                                                                                \\
+    static void NAME(const REAL *a, ptrdiff_t rows, ptrdiff_t d, const double *c,                \\
+                     const double *scale, const double *b, const double *x, double *r,           \\
+                     double *sum)                                                                \\
+    {                                                                                            \\
+        ptrdiff_t i = 0;                                                                         \\
+        for (; i + 4 <= rows; i += 4) {                                                          \\
+            const REAL *p = a + i * d, *q = p + d, *s = q + d, *t = s + d;                       \\
+            double e = 0.0, f = 0.0, g = 0.0, h = 0.0;                                           \\
+            _Pragma("omp simd reduction(+:e,f,g,h)")                                             \\
+            for (ptrdiff_t j = 0; j < d; j++) {                                                  \\
+                e += ((double) p[j] - c[j]) * x[j];                                              \\
+                f += ((double) q[j] - c[j]) * x[j];                                              \\
+                g += ((double) s[j] - c[j]) * x[j];                                              \\
+                h += ((double) t[j] - c[j]) * x[j];                                              \\
+            }                                                                                    \\
+            r[i] = b[i] - scale[i] * e;                                                          \\
+            r[i + 1] = b[i + 1] - scale[i + 1] * f;                                              \\
+            r[i + 2] = b[i + 2] - scale[i + 2] * g;                                              \\
+            r[i + 3] = b[i + 3] - scale[i + 3] * h;                                              \\
+            e = scale[i] * r[i];                                                                 \\
+            f = scale[i + 1] * r[i + 1];                                                         \\
+            g = scale[i + 2] * r[i + 2];                                                         \\
+            h = scale[i + 3] * r[i + 3];                                                         \\
+            _Pragma("omp simd")                                                                  \\
+            for (ptrdiff_t j = 0; j < d; j++)                                                    \\
+                sum[j] += (e * ((double) p[j] - c[j]) + f * ((double) q[j] - c[j]))              \\
+                        + (g * ((double) s[j] - c[j]) + h * ((double) t[j] - c[j]));             \\
+        }                                                                                        \\
+        for (; i < rows; i++) {                                                                  \\
+            const REAL *p = a + i * d;                                                           \\
+            double e = 0.0;                                                                      \\
+            _Pragma("omp simd reduction(+:e)")                                                   \\
+            for (ptrdiff_t j = 0; j < d; j++)                                                    \\
+                e += ((double) p[j] - c[j]) * x[j];                                              \\
+            r[i] = b[i] - scale[i] * e;                                                          \\
+            e = scale[i] * r[i];                                                                 \\
+            _Pragma("omp simd")                                                                  \\
+            for (ptrdiff_t j = 0; j < d; j++)                                                    \\
+                sum[j] += e * ((double) p[j] - c[j]);                                            \\
+        }                                                                                        \\
+    }
+    SKRAND_LS_SEGMENT(skrand_ls_segment_double, double)
+    SKRAND_LS_SEGMENT(skrand_ls_segment_float, float)
+    """
+    void skrand_ls_segment_double(
+        const double *a, Py_ssize_t rows, Py_ssize_t d, const double *c, const double *scale,
+        const double *b, const double *x, double *r, double *sums) noexcept nogil
+    void skrand_ls_segment_float(
+        const float *a, Py_ssize_t rows, Py_ssize_t d, const double *c, const double *scale,
+        const double *b, const double *x, double *r, double *sums) noexcept nogil
+
+
+def residual(
+    const floating[:, ::1] A,
+    const double[::1] center,
+    const double[::1] scale,
+    const double[::1] b,
+    const double[::1] x,
+    double[::1] r,
+    double[:, ::1] sums,
+    const int64_t[::1] edges,
+    int threads,
+):
+    """Fill ``r = b - M x`` and, a row a segment, ``M_s^T r_s``; M is A centred, then scaled.
+
+    Segment s has the rows from ``edges[s]`` to ``edges[s + 1]``. `sums` is added to.
+    """
+    cdef Py_ssize_t d = A.shape[1], segments = edges.shape[0] - 1, s, first
+    if not (
+        scale.shape[0] == b.shape[0] == r.shape[0] == A.shape[0]
+        and center.shape[0] == x.shape[0] == sums.shape[1] == d
+        and sums.shape[0] == segments
+        and edges[0] == 0
+        and edges[segments] == A.shape[0]
+    ):
+        raise ValueError("Shapes do not match.")
+    for s in range(segments):
+        if edges[s] > edges[s + 1]:
+            raise ValueError("The edges of the segments must not fall.")
+    if d == 0 or A.shape[0] == 0:
+        r[:] = b
+        return
+    for s in prange(segments, nogil=True, num_threads=threads, schedule="dynamic"):
+        first = edges[s]
+        if edges[s + 1] > first:
+            if floating is double:
+                skrand_ls_segment_double(
+                    &A[first, 0], edges[s + 1] - first, d, &center[0], &scale[first],
+                    &b[first], &x[0], &r[first], &sums[s, 0])
+            else:
+                skrand_ls_segment_float(
+                    &A[first, 0], edges[s + 1] - first, d, &center[0], &scale[first],
+                    &b[first], &x[0], &r[first], &sums[s, 0])

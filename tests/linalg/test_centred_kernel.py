@@ -1,0 +1,56 @@
+"""The fused residual kernel against plain NumPy."""
+
+import numpy as np
+import pytest
+
+from skrand._ext import leastsquares
+from skrand.linalg.centred import CentredMatrix
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("n", "d"), [(1, 1), (3, 5), (7, 2), (1001, 13), (4099, 40)])
+def test_agrees_with_numpy_at_any_thread_count(dtype, n, d):
+    rng = np.random.default_rng(n)
+    A = (rng.standard_normal((n, d)) + 1e5).astype(dtype)
+    A.setflags(write=False)
+    center, scale = A.mean(axis=0, dtype=float), rng.uniform(0, 2, n)
+    b, x = rng.standard_normal((n, 1)), rng.standard_normal((d, 1))
+    M = scale[:, None] * (A.astype(float) - center)
+    results = []
+    for threads in (1, 2):
+        R, product = CentredMatrix(A, scale, center, threads).residual(b, x)
+        np.testing.assert_allclose(R, b - M @ x, rtol=1e-12, atol=1e-12 * np.abs(M).max())
+        np.testing.assert_allclose(
+            product, M.T @ (b - M @ x), rtol=1e-11, atol=1e-11 * np.abs(M).sum()
+        )
+        results.append((R.tobytes(), product.tobytes()))
+    assert results[0] == results[1]
+
+
+def test_shapes_are_checked():
+    arguments = {
+        "A": np.ones((4, 2)),
+        "center": np.zeros(2),
+        "scale": np.ones(4),
+        "b": np.ones(4),
+        "x": np.ones(2),
+        "r": np.empty(4),
+        "sums": np.zeros((1, 2)),
+        "edges": np.array([0, 4]),
+        "threads": 1,
+    }
+    leastsquares.residual(**arguments)
+    for name, wrong in [
+        ("center", np.zeros(3)),
+        ("scale", np.ones(3)),
+        ("b", np.ones(5)),
+        ("x", np.ones(1)),
+        ("r", np.empty(3)),
+        ("sums", np.zeros((2, 2))),
+        ("edges", np.array([0, 5])),
+    ]:
+        with pytest.raises(ValueError, match="Shapes do not match"):
+            leastsquares.residual(**{**arguments, name: wrong})
+    edges, sums = np.array([0, 5, 4]), np.zeros((2, 2))
+    with pytest.raises(ValueError, match="must not fall"):
+        leastsquares.residual(**{**arguments, "edges": edges, "sums": sums})
