@@ -35,6 +35,7 @@ __all__ = [
     "Solver",
     "SolverMixin",
     "Task",
+    "default_parameters",
     "same_value",
 ]
 
@@ -303,7 +304,7 @@ class SolverMixin(CallbackSupportMixin):
     def _resolve_solver(self, task: str) -> Solver:
         """Build or take the solver that ``solver=`` asks for, with the shared parameters set."""
         solver = registry.resolve_solver(self.solver, task)
-        defaults = _default_parameters(type(self))  # type: ignore[arg-type]
+        defaults = default_parameters(type(self))  # type: ignore[arg-type]
         accepted = solver.get_params(deep=False)
         shared = {}
         for name, binding in self._solver_parameters.items():
@@ -384,7 +385,7 @@ class SolverMixin(CallbackSupportMixin):
 
 
 @cache
-def _default_parameters(cls: type) -> dict[str, Any]:
+def default_parameters(cls: type) -> dict[str, Any]:
     """Return the default value of every parameter of an estimator class."""
     parameters = inspect.signature(cls).parameters
     return {name: parameter.default for name, parameter in parameters.items()}
@@ -402,7 +403,7 @@ def _solvers_with(parameter: str, task: str) -> list[str]:
     names = []
     for entry in registry.entries(kind="solver", task=task):
         try:
-            if parameter in _default_parameters(registry.load(entry)):  # type: ignore[arg-type]
+            if parameter in default_parameters(registry.load(entry)):  # type: ignore[arg-type]
                 names.append(entry.working_name)
         except PluginError:
             continue

@@ -92,7 +92,7 @@ def _least_squares() -> list[Entry]:
         solver(
             name="pne",
             target=f"{at}.solvers.pne:PNE",
-            summary="Normal equations, preconditioned by a sketch: any condition",
+            summary="Normal equations of preconditioned data: any condition",
             capabilities=dense,
             reference=(
                 "V. Rokhlin, M. Tygert. A fast randomized algorithm for overdetermined linear "
@@ -107,6 +107,17 @@ def _least_squares() -> list[Entry]:
             reference=(
                 "H. Avron, P. Maymounkov, S. Toledo. Blendenpik: Supercharging LAPACK's "
                 "Least-Squares Solver. SIAM J. Sci. Comput. 32, 2010. doi:10.1137/090767911"
+            ),
+        ),
+        solver(
+            name="spir",
+            target=f"{at}.solvers.spir:SPIR",
+            summary="A large sketch: few passes over the data at any condition",
+            capabilities=everything,
+            reference=(
+                "E. N. Epperly, M. Meier, Y. Nakatsukasa. Fast randomized least-squares solvers "
+                "can be just as accurate and stable as classical direct solvers. 2024. "
+                "arXiv:2406.03468"
             ),
         ),
         solver(

@@ -99,8 +99,9 @@ class SketchedRegressor(
     sketch_size : int or float, default=None
         Rows of the sketch; a float above 1 is a multiple of the number of features. None leaves it
         to the solver.
-    sketch_nnz : int, default=8
-        Entries in each column of a sparse sign sketch.
+    sketch_nnz : int, default=None
+        Entries in each column of a sparse sign sketch. None is 8, or 4 where the sketch is only a
+        preconditioner.
     guarantee : {"exact", "residual", "linf"}, default=None
         What the answer must be. "exact": verified to `tol`. "residual": with probability
         ``1 - delta`` the objective is at most ``1 + epsilon`` times its minimum. "linf": with that
@@ -113,8 +114,9 @@ class SketchedRegressor(
         Probability that they fail. It is not spent where the data can be looked at again: then the
         answer is checked, and a failure is a ConvergenceWarning.
     tol : float, default=None
-        For ``p=2`` the relative backward error to reach; None is ten unit roundoffs, 1.1e-15.
-        Otherwise the relative duality gap; None is 1e-8.
+        For ``p=2`` the relative backward error to reach, as estimated; None is 5 unit roundoffs,
+        5.6e-16, which keeps the true one below 10. Otherwise the relative duality gap; None is
+        1e-8.
     max_iter : int, default=100
         Most iterations of an iterative solver.
     fit_intercept : bool, default=True
@@ -212,7 +214,7 @@ class SketchedRegressor(
         solver="auto",
         sketch="auto",
         sketch_size=None,
-        sketch_nnz=8,
+        sketch_nnz=None,
         guarantee=None,
         epsilon=None,
         delta=0.01,

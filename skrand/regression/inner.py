@@ -5,18 +5,24 @@ from __future__ import annotations
 import numpy as np
 
 from skrand.linalg.centred import CentredMatrix
-from skrand.regression.factor import UNIT, Factor
+from skrand.regression.factor import Factor
 from skrand.regression.problem import LeastSquares
 
 __all__ = ["InnerSolver"]
+
+# What a round gains at most. More would be lost to rounding when the outer iteration starts again;
+# less costs more rounds, since the directions that count least in this norm come last.
+_ACCURACY = 1e-8
+
+# With a sketch that works 30 are plenty; without one no number would do.
+_MOST_STEPS = 60
 
 
 class InnerSolver:
     """Solve ``N^T (M^T M) N y = N^T g`` where a sketch made ``M N`` nearly orthonormal.
 
-    Every step reads the data once. All targets step together, each with its own lengths. An inner
-    solution has no more correct digits than rounding leaves the products with M: more than those
-    are not asked for.
+    Every step reads the data once, for all targets. It ends when the residual of every target is
+    at most its `goal`, or eight digits smaller than it was.
     """
 
     def __init__(self, problem: LeastSquares, factor: Factor, threads: int) -> None:
@@ -24,7 +30,6 @@ class InnerSolver:
         self._factor = factor
         self._matrix: CentredMatrix = problem.matrix(threads)
         self._scale = factor.scale[:, None]
-        self._accuracy = float(np.clip(4 * UNIT * factor.condition, 1e-8, 1e-2))
 
     def _normal(self, y: np.ndarray) -> np.ndarray:
         self._problem.oracles["passes"] += 1
@@ -34,12 +39,12 @@ class InnerSolver:
         return self._factor.left(self._scale * (self._problem.ridge * x - product))
 
     def conjugate_gradients(self, gradient: np.ndarray, goal: np.ndarray) -> np.ndarray:
-        """Return ``x`` with an error of at most `goal`, or relative to what rounding allows."""
+        """Solve by conjugate gradients: each target has step lengths of its own."""
         residual = self._factor.left(self._scale * gradient)
         solution = np.zeros_like(residual)
         direction = residual.copy()
         energy = (residual**2).sum(axis=0)
-        enough = np.maximum(goal**2, self._accuracy**2 * energy)
+        enough = np.maximum(goal**2, _ACCURACY**2 * energy)
         for _ in range(_MOST_STEPS):
             active = energy > enough
             if not active.any():
@@ -53,7 +58,3 @@ class InnerSolver:
             ratio = np.divide(energy, previous, out=np.zeros_like(energy), where=active)
             direction = residual + ratio * direction
         return self._scale * self._factor.right(solution)
-
-
-# With a sketch that works 30 are plenty; without, no number would do.
-_MOST_STEPS = 60

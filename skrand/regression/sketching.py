@@ -59,11 +59,11 @@ def check_sketch_parameters(solver: Any) -> None:
     if not (size is None or whole or multiple):
         allowed = "None, an int in the range [1, inf) or a float in the range (1, inf)"
         fail_parameter(solver, "sketch_size", allowed, size)
-    check_integer(solver, "sketch_nnz", solver.sketch_nnz, 1)
+    check_integer(solver, "sketch_nnz", solver.sketch_nnz, 1, options=(None,))
 
 
 def sketch_problem(
-    solver: Any, problem: LeastSquares, multiple: float, seed: int, threads: int
+    solver: Any, problem: LeastSquares, multiple: float, nnz: int, seed: int, threads: int
 ) -> SketchedRows:
     """Sketch a problem as `solver` asks for.
 
@@ -75,6 +75,8 @@ def sketch_problem(
         Read once.
     multiple : float
         Sketch size, as a multiple of the number of columns, that stands for None.
+    nnz : int
+        Entries in each column of a sparse sign sketch that stand for None.
     seed : int
         Determines the sketch.
     threads : int
@@ -93,7 +95,7 @@ def sketch_problem(
     if exact:
         rows, target = matrix.toarray(), problem.target
     else:
-        operator = sketch_operator(solver, size, seed, threads)
+        operator = sketch_operator(solver, size, nnz, seed, threads)
         rows = matrix.sketch(operator)
         target = np.asarray(operator.apply(problem.target), dtype=np.float64)
     scale = column_scale(np.linalg.norm(rows, axis=0), problem)
@@ -132,10 +134,10 @@ def resolve_size(solver: Any, d: int, multiple: float) -> int:
     return int(size)
 
 
-def sketch_operator(solver: Any, size: int, seed: int, threads: int) -> Any:
-    """Return the operator that `solver` asks for."""
+def sketch_operator(solver: Any, size: int, nnz: int, seed: int, threads: int) -> Any:
+    """Return the operator that `solver` asks for; `nnz` stands for None."""
     if not isinstance(solver.sketch, str):
         return solver.sketch
     kind = "sparse-sign" if solver.sketch == "auto" else solver.sketch
-    options = {"nnz": min(solver.sketch_nnz, size)} if kind == "sparse-sign" else {}
+    options = {"nnz": min(solver.sketch_nnz or nnz, size)} if kind == "sparse-sign" else {}
     return make_sketch(kind, size, random_state=seed, n_jobs=threads, **options)

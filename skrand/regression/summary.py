@@ -426,6 +426,7 @@ class _SummaryProblem(Problem):
 
     task = "least-squares"
     issparse = False
+    row_sample = None
 
     summary: Any
     ridge: float = 0.0

@@ -8,5 +8,16 @@ from skrand.regression.solvers.lp_auto import LpAuto
 from skrand.regression.solvers.pne import PNE
 from skrand.regression.solvers.sap import SAP
 from skrand.regression.solvers.sketch import SketchAndSolve
+from skrand.regression.solvers.spir import SPIR
 
-__all__ = ["PNE", "SAP", "Auto", "Cholesky", "InteriorPoint", "Lapack", "LpAuto", "SketchAndSolve"]
+__all__ = [
+    "PNE",
+    "SAP",
+    "SPIR",
+    "Auto",
+    "Cholesky",
+    "InteriorPoint",
+    "Lapack",
+    "LpAuto",
+    "SketchAndSolve",
+]

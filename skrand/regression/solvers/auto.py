@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from skrand import registry
-from skrand.base import Monitor, Solution, Solver, same_value
+from skrand.base import Monitor, Solution, Solver, default_parameters, same_value
 from skrand.exceptions import PluginError
 from skrand.regression.problem import LeastSquares
 from skrand.regression.summary import RowSummary
@@ -52,7 +52,7 @@ class Auto(Solver):
         *,
         sketch="auto",
         sketch_size=None,
-        sketch_nnz=8,
+        sketch_nnz=None,
         guarantee=None,
         epsilon=None,
         delta=0.01,
@@ -126,11 +126,10 @@ class Auto(Solver):
 
     def _hand_down(self, solver: Solver) -> bool:
         """Give `solver` the shared parameters; false if it would have to ignore a sketch."""
-        accepted = solver.get_params(deep=False)
-        values = self.get_params(deep=False)
-        defaults = type(self)().get_params(deep=False)
+        accepted, defaults = default_parameters(type(solver)), default_parameters(type(self))
         for name in ("sketch", "sketch_size", "sketch_nnz"):
-            if name not in accepted and not same_value(values[name], defaults[name]):
+            if name not in accepted and not same_value(getattr(self, name), defaults[name]):
                 return False
-        solver.set_params(**{name: values[name] for name in values if name in accepted})
+        for name in defaults.keys() & accepted.keys():
+            setattr(solver, name, getattr(self, name))
         return True

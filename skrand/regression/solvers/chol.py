@@ -38,7 +38,8 @@ class Cholesky(Solver):
     Parameters
     ----------
     tol : float, default=None
-        Relative backward error to reach; None is 10 unit roundoffs, ``1.1e-15``.
+        Relative backward error to reach, as estimated; None is 5 unit roundoffs, ``5.6e-16``, which
+        keeps the true one below 10.
     max_iter : int, default=100
         Most refinement passes. One or two are the rule; it stops as soon as they no longer help.
     n_jobs : int, default=None

@@ -67,8 +67,8 @@ class SketchAndSolve(Solver):
         Number of rows of the sketch, or, as a float above 1, a multiple of the number of columns.
         None is 8 times the number of columns, which makes the objective about 14 % too large, or
         what `guarantee` takes.
-    sketch_nnz : int, default=8
-        Entries in each column of a sparse sign sketch.
+    sketch_nnz : int, default=None
+        Entries in each column of a sparse sign sketch; None is 8.
     guarantee : {"residual", "linf"}, default=None
         What holds with probability ``1 - delta``. "residual": the objective is at most
         ``1 + epsilon`` times its minimum. "linf": no coefficient is off by more than
@@ -109,7 +109,7 @@ class SketchAndSolve(Solver):
         *,
         sketch="auto",
         sketch_size=None,
-        sketch_nnz=8,
+        sketch_nnz=None,
         guarantee=None,
         epsilon=None,
         delta=0.01,
@@ -149,7 +149,7 @@ class SketchAndSolve(Solver):
         threads = effective_n_jobs(check_n_jobs(self, self.n_jobs))
         sized = self._sized(n_features, n_targets)
         size = resolve_size(sized, n_features, 8.0)
-        operator = sketch_operator(sized, size, int(rng.integers(1 << 63)), threads)
+        operator = sketch_operator(sized, size, 8, int(rng.integers(1 << 63)), threads)
         if not isinstance(operator, Sketch):
             allowed = "a name or an operator of skrand.linalg, to follow a stream"
             fail_parameter(self, "sketch", allowed, operator)
@@ -164,14 +164,14 @@ class SketchAndSolve(Solver):
             if isinstance(problem, SketchProblem):
                 return self._from_stream(problem)
             sized = self._sized(*problem.shape[1:])
-            small = sketch_problem(sized, problem, 8.0, seed, threads)
+            small = sketch_problem(sized, problem, 8.0, 8, seed, threads)
             answer = self._from_data(problem, small, threads)
             if answer is not None:
                 return answer
             size, outcome = small.sketch_size, "It was given, so no other was tried."
             if isinstance(sized.sketch, str):
                 sized.set_params(sketch_size=2 * size)
-                small = sketch_problem(sized, problem, 8.0, split_seed(seed, 1), threads)
+                small = sketch_problem(sized, problem, 8.0, 8, split_seed(seed, 1), threads)
                 answer = self._from_data(problem, small, threads)
                 did = "lost some too" if answer is None else "did not, and gave the answer"
                 outcome = f"Another of {2 * size} rows {did}."
