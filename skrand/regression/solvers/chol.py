@@ -12,8 +12,8 @@ from skrand.base import Monitor, Solution, Solver
 from skrand.linalg.threads import effective_n_jobs, single_threaded_blas
 from skrand.regression.factor import TOLERANCE, UNIT, Factor, cholesky, column_scale, refine
 from skrand.regression.problem import LeastSquares
-from skrand.regression.summary import GramProblem, GramSummary
 from skrand.regression.sketching import sample_problem
+from skrand.regression.summary import GramProblem, GramSummary
 
 __all__ = ["Cholesky"]
 
