@@ -10,6 +10,7 @@ __version__ = "0.1.0.dev0"
 
 if TYPE_CHECKING:
     from skrand.clustering import LowRankGaussianMixture, SubspaceClusterer
+    from skrand.fewshot import TransductiveFewShot
     from skrand.linalg.transformer import SketchTransformer
     from skrand.registry import make_solver
     from skrand.regression import CoresetSampler, SketchedFit, SketchedRegressor
@@ -25,6 +26,7 @@ _HOME = {
     "SketchedFit": "skrand.regression",
     "SketchedRegressor": "skrand.regression",
     "SubspaceClusterer": "skrand.clustering",
+    "TransductiveFewShot": "skrand.fewshot",
     "make_solver": "skrand.registry",
 }
 
@@ -33,6 +35,7 @@ _MODULES = (
     "clustering",
     "datasets",
     "exceptions",
+    "fewshot",
     "linalg",
     "registry",
     "regression",
@@ -49,6 +52,7 @@ __all__ = [
     "SketchedFit",
     "SketchedRegressor",
     "SubspaceClusterer",
+    "TransductiveFewShot",
     "__version__",
     "make_solver",
 ]

@@ -19,6 +19,7 @@ def skrand_entries() -> list[Entry]:
         *_transport(),
         *_clustering(),
         *_manifold(),
+        *_fewshot(),
     ]
 
 
@@ -408,5 +409,68 @@ def _clustering() -> list[Entry]:
             name="precomputed",
             target=f"{at}.solvers.precomputed:Precomputed",
             summary="Cuts a graph that is given",
+        ),
+    ]
+
+
+def _fewshot() -> list[Entry]:
+    at = "skrand.fewshot"
+    capabilities = {"float32", "deterministic"}
+    solver = partial(
+        Entry,
+        kind="solver",
+        task="transductive-labelling",
+        capabilities=capabilities,
+        since="0.1",
+    )
+    return [
+        Entry(
+            kind="task",
+            name="transductive-labelling",
+            target=f"{at}.problem:TransductiveLabellingTask",
+            summary="Label a batch of rows together, from a few labelled ones",
+            since="0.1",
+        ),
+        Entry(
+            kind="estimator",
+            name="TransductiveFewShot",
+            target=f"{at}.estimator:TransductiveFewShot",
+            task="transductive-labelling",
+            summary="Few-shot classifier that learns from the rows it labels",
+            capabilities={"float32", "inductive"},
+            since="0.1",
+        ),
+        solver(
+            name="auto",
+            target=f"{at}.solvers.auto:Auto",
+            summary="Clustering that finds out whether classes are balanced",
+            default=True,
+        ),
+        solver(
+            name="clustering",
+            target=f"{at}.solvers.clustering:Clustering",
+            summary="Soft clusters seeded by labels, smooth over a graph",
+            reference=(
+                "I. Ziko, J. Dolz, E. Granger, I. Ben Ayed. Laplacian Regularized Few-Shot "
+                "Learning. ICML 2020. arXiv:2006.15486"
+            ),
+        ),
+        solver(
+            name="label-spreading",
+            target=f"{at}.solvers.label_spreading:Spreading",
+            summary="scikit-learn's LabelSpreading",
+            reference=(
+                "D. Zhou, O. Bousquet, T. N. Lal, J. Weston, B. Schoelkopf. Learning with Local "
+                "and Global Consistency. NIPS 2003"
+            ),
+        ),
+        solver(
+            name="prototype",
+            target=f"{at}.solvers.prototype:Prototype",
+            summary="Nearest mean of the labelled rows",
+            reference=(
+                "Y. Wang, W.-L. Chao, K. Q. Weinberger, L. van der Maaten. SimpleShot: Revisiting "
+                "Nearest-Neighbor Classification for Few-Shot Learning. 2019. arXiv:1911.04623"
+            ),
         ),
     ]

@@ -1,0 +1,384 @@
+"""Passes over a tile of rows of a soft labelling: assign, rescale to a prior, and its energy.
+
+A tile is a range of rows. What is summed over rows comes back for each tile, so that the caller
+adds it in the order of the tiles whatever thread ran them. All functions release the interpreter.
+"""
+
+from cython cimport floating
+
+from libc.stdint cimport int32_t, int64_t
+from libc.string cimport memcpy
+
+import numpy as np
+
+cdef extern from *:
+    """
+    #include "kernels.h"
+
+    #if SKRAND_GCC_GLIBC_X86_64
+    __attribute__((simd("notinbranch"))) double log(double);
+    __attribute__((simd("notinbranch"))) float logf(float);
+    #endif
+
+    /* e^x, in place, of n numbers that are not positive: nothing below e^-69 = 1e-30, so that a
+     * class can come back, and products of two stay normal in single precision. */
+    SKRAND_CLONES
+    static void skrand_fs_exp_f32(float *x, ptrdiff_t n)
+    {
+        #pragma omp simd
+        for (ptrdiff_t i = 0; i < n; i++)
+            x[i] = expf(x[i] < -69.0f ? -69.0f : x[i]);
+    }
+
+    SKRAND_CLONES
+    static void skrand_fs_exp_f64(double *x, ptrdiff_t n)
+    {
+        #pragma omp simd
+        for (ptrdiff_t i = 0; i < n; i++)
+            x[i] = exp(x[i] < -69.0 ? -69.0 : x[i]);
+    }
+
+    /* x += w y */
+    SKRAND_CLONES
+    static void skrand_fs_axpy_f32(float w, const float *y, float *x, ptrdiff_t n)
+    {
+        for (ptrdiff_t i = 0; i < n; i++)
+            x[i] += w * y[i];
+    }
+
+    SKRAND_CLONES
+    static void skrand_fs_axpy_f64(double w, const double *y, double *x, ptrdiff_t n)
+    {
+        for (ptrdiff_t i = 0; i < n; i++)
+            x[i] += w * y[i];
+    }
+
+    /* Logits x of a step that is held back by c times the divergence from the labels z:
+     * (x + c log z) / (1 + c). Overwrites z. */
+    SKRAND_CLONES
+    static void skrand_fs_damp_f32(float c, float *z, float *x, ptrdiff_t n)
+    {
+        float share = 1.0f / (1.0f + c);
+        #pragma omp simd
+        for (ptrdiff_t i = 0; i < n; i++)
+            z[i] = logf(z[i] > 1e-30f ? z[i] : 1e-30f);
+        for (ptrdiff_t i = 0; i < n; i++)
+            x[i] = share * (x[i] + c * z[i]);
+    }
+
+    SKRAND_CLONES
+    static void skrand_fs_damp_f64(double c, double *z, double *x, ptrdiff_t n)
+    {
+        double share = 1.0 / (1.0 + c);
+        #pragma omp simd
+        for (ptrdiff_t i = 0; i < n; i++)
+            z[i] = log(z[i] > 1e-30 ? z[i] : 1e-30);
+        for (ptrdiff_t i = 0; i < n; i++)
+            x[i] = share * (x[i] + c * z[i]);
+    }
+
+    /* x = scale s + offset */
+    SKRAND_CLONES
+    static void skrand_fs_logits_f32(
+        float scale, const float *s, const float *offset, float *x, ptrdiff_t n)
+    {
+        for (ptrdiff_t i = 0; i < n; i++)
+            x[i] = scale * s[i] + offset[i];
+    }
+
+    SKRAND_CLONES
+    static void skrand_fs_logits_f64(
+        double scale, const double *s, const double *offset, double *x, ptrdiff_t n)
+    {
+        for (ptrdiff_t i = 0; i < n; i++)
+            x[i] = scale * s[i] + offset[i];
+    }
+
+    SKRAND_CLONES
+    static void skrand_fs_shift_f32(float *x, ptrdiff_t n)
+    {
+        float top = x[0];
+        #pragma omp simd reduction(max:top)
+        for (ptrdiff_t i = 0; i < n; i++)
+            top = x[i] > top ? x[i] : top;
+        for (ptrdiff_t i = 0; i < n; i++)
+            x[i] -= top;
+    }
+
+    SKRAND_CLONES
+    static void skrand_fs_shift_f64(double *x, ptrdiff_t n)
+    {
+        double top = x[0];
+        #pragma omp simd reduction(max:top)
+        for (ptrdiff_t i = 0; i < n; i++)
+            top = x[i] > top ? x[i] : top;
+        for (ptrdiff_t i = 0; i < n; i++)
+            x[i] -= top;
+    }
+
+    /* Scale x to sum one. The order of the additions is the same wherever x lies. */
+    SKRAND_CLONES
+    static void skrand_fs_normalise_f32(float *x, ptrdiff_t n)
+    {
+        float part[8] = {0}, total = 0;
+        ptrdiff_t i = 0;
+        for (; i + 8 <= n; i += 8)
+            for (int lane = 0; lane < 8; lane++)
+                part[lane] += x[i + lane];
+        for (; i < n; i++)
+            total += x[i];
+        for (int lane = 0; lane < 8; lane++)
+            total += part[lane];
+        total = 1 / total;
+        for (i = 0; i < n; i++)
+            x[i] *= total;
+    }
+
+    SKRAND_CLONES
+    static void skrand_fs_normalise_f64(double *x, ptrdiff_t n)
+    {
+        double part[8] = {0}, total = 0;
+        ptrdiff_t i = 0;
+        for (; i + 8 <= n; i += 8)
+            for (int lane = 0; lane < 8; lane++)
+                part[lane] += x[i + lane];
+        for (; i < n; i++)
+            total += x[i];
+        for (int lane = 0; lane < 8; lane++)
+            total += part[lane];
+        total = 1 / total;
+        for (i = 0; i < n; i++)
+            x[i] *= total;
+    }
+
+    /* Add x to the sums; return how much of its mass was not there before. */
+    SKRAND_CLONES
+    static double skrand_fs_tally_f32(const float *x, const float *old, double *sums, ptrdiff_t n)
+    {
+        float part[8] = {0}, total = 0;
+        ptrdiff_t i = 0;
+        for (; i + 8 <= n; i += 8)
+            for (int lane = 0; lane < 8; lane++)
+                part[lane] += x[i + lane] > old[i + lane] ? x[i + lane] - old[i + lane] : 0;
+        for (; i < n; i++)
+            total += x[i] > old[i] ? x[i] - old[i] : 0;
+        for (int lane = 0; lane < 8; lane++)
+            total += part[lane];
+        for (i = 0; i < n; i++)
+            sums[i] += x[i];
+        return total;
+    }
+
+    SKRAND_CLONES
+    static double skrand_fs_tally_f64(const double *x, const double *old, double *sums, ptrdiff_t n)
+    {
+        double part[8] = {0}, total = 0;
+        ptrdiff_t i = 0;
+        for (; i + 8 <= n; i += 8)
+            for (int lane = 0; lane < 8; lane++)
+                part[lane] += x[i + lane] > old[i + lane] ? x[i + lane] - old[i + lane] : 0;
+        for (; i < n; i++)
+            total += x[i] > old[i] ? x[i] - old[i] : 0;
+        for (int lane = 0; lane < 8; lane++)
+            total += part[lane];
+        for (i = 0; i < n; i++)
+            sums[i] += x[i];
+        return total;
+    }
+    """
+    void skrand_fs_exp_f32(float *x, Py_ssize_t n) noexcept nogil
+    void skrand_fs_exp_f64(double *x, Py_ssize_t n) noexcept nogil
+    void skrand_fs_axpy_f32(float w, const float *y, float *x, Py_ssize_t n) noexcept nogil
+    void skrand_fs_axpy_f64(double w, const double *y, double *x, Py_ssize_t n) noexcept nogil
+    void skrand_fs_damp_f32(float c, float *z, float *x, Py_ssize_t n) noexcept nogil
+    void skrand_fs_damp_f64(double c, double *z, double *x, Py_ssize_t n) noexcept nogil
+    void skrand_fs_logits_f32(
+        float scale, const float *s, const float *offset, float *x, Py_ssize_t n) noexcept nogil
+    void skrand_fs_logits_f64(
+        double scale, const double *s, const double *offset, double *x, Py_ssize_t n) noexcept nogil
+    void skrand_fs_shift_f32(float *x, Py_ssize_t n) noexcept nogil
+    void skrand_fs_shift_f64(double *x, Py_ssize_t n) noexcept nogil
+    void skrand_fs_normalise_f32(float *x, Py_ssize_t n) noexcept nogil
+    void skrand_fs_normalise_f64(double *x, Py_ssize_t n) noexcept nogil
+    double skrand_fs_tally_f32(
+        const float *x, const float *old, double *sums, Py_ssize_t n) noexcept nogil
+    double skrand_fs_tally_f64(
+        const double *x, const double *old, double *sums, Py_ssize_t n) noexcept nogil
+
+cdef extern from "<math.h>" nogil:
+    double log(double)
+
+
+# Rows whose exponentials are taken together.
+cdef enum Block:
+    BLOCK = 64
+
+
+cdef floating* _aligned(floating[::1] buffer) noexcept nogil:
+    """Return where the buffer has its first multiple of 64 bytes.
+
+    Where a loop of exponentials passes from vectors to single numbers, and so the last bit, depends
+    on the alignment.
+    """
+    cdef size_t address = <size_t> &buffer[0]
+    return <floating*> ((address + 63) & ~(<size_t> 63))
+
+
+def assign(
+    const floating[:, ::1] scores, double scale, const floating[::1] offset,
+    const int32_t[::1] labels, const int64_t[::1] indptr, const int32_t[::1] indices,
+    const floating[::1] weights, double damping, const floating[:, ::1] old,
+    floating[:, ::1] out, Py_ssize_t start, double[::1] sums,
+):
+    """Assign the rows from `start` on; return the mass that moved to another class.
+
+    A row becomes the softmax over classes of ``scale scores + offset + sum_q w_q old_q``, the sum
+    over its neighbours in the graph (CSR; none if `indptr` is None). With a graph, `damping` times
+    the Kullback-Leibler divergence from the old row holds the step back. A row whose label is not
+    negative is left as it is. `scores` holds the rows of the tile; everything else, all rows.
+    `sums` gets the sums of the tile's new rows. Without a graph, `old` and `out` may be the same.
+    """
+    cdef Py_ssize_t rows = scores.shape[0], k = scores.shape[1]
+    cdef Py_ssize_t block, b, e, p, q, i, kept
+    cdef bint graph = indptr is not None
+    cdef floating[::1] buffer = np.empty(
+        2 * (min(rows, <Py_ssize_t> BLOCK) * k + 16),
+        dtype=np.float32 if floating is float else np.float64,
+    )
+    cdef floating* work = _aligned(buffer)
+    cdef floating* was = _aligned(buffer[min(rows, <Py_ssize_t> BLOCK) * k + 16:])
+    cdef floating* x
+    cdef double moved = 0.0
+    if out.shape[0] < start + rows or out.shape[1] != k or offset.shape[0] != k:
+        raise ValueError("shapes do not fit")
+    if old.shape[0] != out.shape[0] or old.shape[1] != k or labels.shape[0] != out.shape[0]:
+        raise ValueError("shapes do not fit")
+    if sums.shape[0] != k or (graph and indptr.shape[0] != out.shape[0] + 1):
+        raise ValueError("shapes do not fit")
+    with nogil:
+        for i in range(k):
+            sums[i] = 0.0
+        for block in range((rows + BLOCK - 1) // BLOCK):
+            b = block * BLOCK
+            e = min(b + BLOCK, rows)
+            kept = 0
+            for p in range(b, e):
+                if labels[start + p] >= 0:
+                    continue
+                x = work + kept * k
+                if floating is float:
+                    skrand_fs_logits_f32(<float> scale, &scores[p, 0], &offset[0], x, k)
+                else:
+                    skrand_fs_logits_f64(scale, &scores[p, 0], &offset[0], x, k)
+                if graph:
+                    for q in range(indptr[start + p], indptr[start + p + 1]):
+                        if floating is float:
+                            skrand_fs_axpy_f32(weights[q], &old[indices[q], 0], x, k)
+                        else:
+                            skrand_fs_axpy_f64(weights[q], &old[indices[q], 0], x, k)
+                    memcpy(was + kept * k, &old[start + p, 0], k * sizeof(floating))
+                kept += 1
+            if kept == 0:
+                continue
+            if graph:
+                if floating is float:
+                    skrand_fs_damp_f32(<float> damping, was, work, kept * k)
+                else:
+                    skrand_fs_damp_f64(damping, was, work, kept * k)
+            for p in range(kept):
+                if floating is float:
+                    skrand_fs_shift_f32(work + p * k, k)
+                else:
+                    skrand_fs_shift_f64(work + p * k, k)
+            if floating is float:
+                skrand_fs_exp_f32(work, kept * k)
+            else:
+                skrand_fs_exp_f64(work, kept * k)
+            kept = 0
+            for p in range(b, e):
+                if labels[start + p] >= 0:
+                    continue
+                x = work + kept * k
+                kept += 1
+                if floating is float:
+                    skrand_fs_normalise_f32(x, k)
+                    moved += skrand_fs_tally_f32(x, &old[start + p, 0], &sums[0], k)
+                else:
+                    skrand_fs_normalise_f64(x, k)
+                    moved += skrand_fs_tally_f64(x, &old[start + p, 0], &sums[0], k)
+                memcpy(&out[start + p, 0], x, k * sizeof(floating))
+    return moved
+
+
+def rescale(
+    floating[:, ::1] Z, const int32_t[::1] labels, const floating[::1] factor, double[::1] sums
+):
+    """Multiply columns of the unlabelled rows by `factor`, and scale rows back to sum one.
+
+    `sums` gets the column sums of the result.
+    """
+    cdef Py_ssize_t rows = Z.shape[0], k = Z.shape[1], p, i
+    cdef floating* x
+    if labels.shape[0] != rows or factor.shape[0] != k or sums.shape[0] != k:
+        raise ValueError("shapes do not fit")
+    with nogil:
+        for i in range(k):
+            sums[i] = 0.0
+        for p in range(rows):
+            if labels[p] >= 0:
+                continue
+            x = &Z[p, 0]
+            for i in range(k):
+                x[i] *= factor[i]
+            if floating is float:
+                skrand_fs_normalise_f32(x, k)
+            else:
+                skrand_fs_normalise_f64(x, k)
+            for i in range(k):
+                sums[i] += x[i]
+
+
+def energy(
+    const floating[:, ::1] scores, double scale, double support_weight,
+    const int32_t[::1] labels, const floating[:, ::1] Z, Py_ssize_t start,
+):
+    """Return the tile's distances and entropies.
+
+    A row adds ``-scale z.scores + z.log z``; a labelled one, ``-support_weight scale z.scores``.
+    """
+    cdef Py_ssize_t rows = scores.shape[0], k = scores.shape[1], p, i
+    cdef double total = 0.0, data
+    if Z.shape[0] < start + rows or Z.shape[1] != k or labels.shape[0] != Z.shape[0]:
+        raise ValueError("shapes do not fit")
+    with nogil:
+        for p in range(rows):
+            data = 0.0
+            for i in range(k):
+                data += <double> Z[start + p, i] * scores[p, i]
+            if labels[start + p] >= 0:
+                data *= support_weight
+            else:
+                for i in range(k):
+                    if Z[start + p, i] > 0:
+                        total += Z[start + p, i] * log(Z[start + p, i])
+            total -= scale * data
+    return total
+
+
+def agreement(
+    const int64_t[::1] indptr, const int32_t[::1] indices, const floating[::1] weights,
+    const floating[:, ::1] Z, Py_ssize_t start, Py_ssize_t stop,
+):
+    """Return ``sum_pq w_pq z_p.z_q`` over the rows p of a tile and all their neighbours q."""
+    cdef Py_ssize_t k = Z.shape[1], p, q, i
+    cdef double total = 0.0, dot
+    if indptr.shape[0] != Z.shape[0] + 1 or stop > Z.shape[0]:
+        raise ValueError("shapes do not fit")
+    with nogil:
+        for p in range(start, stop):
+            for q in range(indptr[p], indptr[p + 1]):
+                dot = 0.0
+                for i in range(k):
+                    dot += <double> Z[p, i] * Z[indices[q], i]
+                total += weights[q] * dot
+    return total

@@ -1,0 +1,30 @@
+"""The temperature of soft labels, from the data."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skrand.fewshot.problem import TransductiveLabelling
+
+__all__ = ["scatter_temperature"]
+
+
+def scatter_temperature(problem: TransductiveLabelling) -> float:
+    """Return ``4 tr(S^2) / tr(S)`` for the covariance S about the nearest prototypes.
+
+    ``tr(S)^2 / tr(S^2)`` is the number of dimensions in which rows scatter, and ``2 tr(S^2) /
+    tr(S)`` twice the variance in one of them: the temperature of a Gaussian likelihood. It is
+    doubled because rows lie closer to the nearest prototype than to their own.
+    """
+    # A sample does: the temperature is one number.
+    step = max(1, len(problem.X) // 4096)
+    X, y = problem.features[::step].astype(np.float64), problem.y[::step]
+    M = problem.means
+    nearest = np.where(y >= 0, y, (X @ (2 * M.T) - (M**2).sum(axis=1)).argmax(axis=1))
+    sums, counts = problem.support_sums.copy(), problem.shots.astype(np.float64)
+    np.add.at(sums, nearest[y < 0], X[y < 0])
+    counts += np.bincount(nearest[y < 0], minlength=len(M))
+    R = X - (sums / counts[:, None])[nearest]
+    G = R @ R.T if len(R) < R.shape[1] else R.T @ R
+    trace = float(np.trace(G))
+    return 4.0 * float((G * G).sum()) / (trace * len(R)) if trace > 0 else 1.0
