@@ -1,0 +1,439 @@
+"""A low-rank model as a scikit-learn imputer."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn import get_config
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin
+from sklearn.callback import with_callbacks
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skrand._validation import check_boolean, check_option, fail_parameter
+from skrand.completion.model import LowRankModel
+
+__all__ = ["LowRankCompleter", "refuse_duplicates"]
+
+#: Share of each row's observed entries that `score` hides.
+_HIDDEN = 0.1
+
+
+class LowRankCompleter(OneToOneFeatureMixin, TransformerMixin, LowRankModel):
+    """Fill in missing entries by a matrix of low rank plus column means.
+
+    `fit` finds factors U, V and biases b, d that minimise the weighted squares of
+    ``x_ij - c - b_i - d_j - U_i . V_j`` over the observed entries, plus ``alpha`` times the squared
+    factors and biases. `transform` finds the factor of each row from the entries it has, exactly,
+    and fills in the others; what is observed comes back bit for bit.
+
+    Parameters
+    ----------
+    rank : int or "auto", default="auto"
+        Rank of the factors. "auto" chooses it on 5 % of the entries, which are held out: a dozen
+        fits or so.
+    alpha : float or "auto", default=0.0
+        Penalty. 0 is right for data without noise; "auto" chooses it on entries held out.
+    alpha_scaling : {"constant", "count"}, default="constant"
+        With "count" a row's or column's penalty is multiplied by its number of entries.
+    biases : {"col", "both", "row", "global", "none"}, default="col"
+        Which biases there are beside the factors; all but "none" have the mean c.
+    nonneg : bool, default=False
+        Whether factors are non-negative; needs ``biases="none"`` and a solver that can.
+    init : "spectral", "random" or (U, V), default="spectral"
+        Where to start.
+    solver : str or Solver, default="auto"
+        A solver registered for the task "matrix-completion" (see ``skrand list
+        matrix-completion``), or a solver object.
+    tol : float, default=1e-9
+        Norm of the gradient to reach, relative to that at zero.
+    max_iter : int, default=2000
+        Most sweeps over the data.
+    min_value, max_value : float, default=None
+        What is filled in is clipped to these.
+    output : {"matrix", "factors"}, default="matrix"
+        What `transform` returns: the matrix filled in, or the factors of the rows, of shape
+        (n_samples, rank), as features for the next step.
+    missing_values : float or int, default=nan
+        Marks missing entries of dense data. In sparse data what is not stored is missing: a
+        stored zero is an observed zero.
+    add_indicator : bool, default=False
+        Whether columns that mark what was missing are appended, one for each feature that had
+        missing entries in `fit`.
+    keep_empty_features : bool, default=False
+        Whether features without an entry are kept, filled with the mean c (0 with
+        ``biases="none"``), or left out.
+    copy : bool, default=True
+        If False, `transform` may fill in X itself.
+    warm_start : bool, default=False
+        Whether `fit` starts from the factors of the previous fit if the shape is the same.
+    n_jobs : int, default=None
+        Threads; None is what OpenMP would use. The result does not depend on it.
+    random_state : int, RandomState instance or None, default=None
+        Determines the start and what is held out.
+    verbose : int, default=0
+        If not 0, a line a fit goes to the logger "skrand" at level INFO instead of DEBUG.
+
+    Attributes
+    ----------
+    U_, V_ : ndarray of shape (n_samples, rank_) and (n_features, rank_)
+        Factors; orthogonal columns in V_, by falling singular value. Features without an entry
+        have no row in V_ unless they are kept.
+    singular_values_ : ndarray of shape (rank_,)
+        Singular values of ``U V^T``.
+    row_bias_, col_bias_ : ndarray
+        Biases of the rows and of the features in V_; zero if there are none.
+    intercept_ : float
+        Mean c of the observed entries.
+    rank_ : int
+        Rank used.
+    alpha_ : float
+        Penalty used.
+    rmse_ : float
+        Root of the mean squared misfit on the observed entries.
+    stationarity_ : float
+        Norm of the gradient, relative to that at zero.
+    loss_curve_ : list of float
+        The misfit after each sweep.
+    observed_counts_ : tuple of ndarray
+        Number of observed entries of each row and of each feature in V_.
+    solver_ : str
+        Name of the solver used.
+    n_iter_ : int
+        Sweeps.
+    converged_ : bool
+        Whether the tolerance was met.
+    history_ : list of dict
+        One record a sweep.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of str
+        Names of the features, if the data had names.
+
+    See Also
+    --------
+    LowRankEntryRegressor : The same model from (row, column) pairs, for ratings.
+    sklearn.impute.KNNImputer : Often better where samples form clusters, such as images of digits.
+    sklearn.impute.IterativeImputer : A regression a feature: for few features.
+
+    Notes
+    -----
+    Values at single places of the fitted matrix come from :meth:`predict_entries`. There is no
+    ``predict``: an array of pairs could not be told from a matrix of two features.
+
+    Cost: see the solvers; a sweep of the default takes ``O(nnz rank)`` flops. Memory: the entries
+    by row and by column, and the factors; sparse data are never made dense by `fit`.
+
+    References
+    ----------
+    Y. Gu, Z. Song, J. Yin, L. Zhang, "Low Rank Matrix Completion via Robust Alternating
+    Minimization in Nearly Linear Time", ICLR 2024, arXiv:2302.11068.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skrand import LowRankCompleter
+    >>> rng = np.random.default_rng(0)
+    >>> M = rng.standard_normal((100, 3)) @ rng.standard_normal((3, 40))
+    >>> X = np.where(rng.uniform(size=M.shape) < 0.5, M, np.nan)
+    >>> model = LowRankCompleter(rank=3).fit(X)
+    >>> bool(np.abs(model.transform(X) - M).max() < 1e-6)
+    True
+    """
+
+    def __init__(
+        self,
+        rank="auto",
+        *,
+        alpha=0.0,
+        alpha_scaling="constant",
+        biases="col",
+        nonneg=False,
+        init="spectral",
+        solver="auto",
+        tol=1e-9,
+        max_iter=2000,
+        min_value=None,
+        max_value=None,
+        output="matrix",
+        missing_values=np.nan,
+        add_indicator=False,
+        keep_empty_features=False,
+        copy=True,
+        warm_start=False,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.rank = rank
+        self.alpha = alpha
+        self.alpha_scaling = alpha_scaling
+        self.biases = biases
+        self.nonneg = nonneg
+        self.init = init
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.min_value = min_value
+        self.max_value = max_value
+        self.output = output
+        self.missing_values = missing_values
+        self.add_indicator = add_indicator
+        self.keep_empty_features = keep_empty_features
+        self.copy = copy
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @with_callbacks
+    def fit(self, X, y=None):
+        """Fit the factors.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Data. float32 stays float32.
+        y : object, default=None
+            Not used.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data is not allowed; the message says what is.
+        """
+        self._check_parameters()
+        X = self._validate(X, reset=True)
+        observed = self._observed(X)
+        if observed.nnz == 0:
+            raise ValueError("X has no observed entry.")
+        counts = np.bincount(observed.indices, minlength=observed.shape[1])
+        self._with_missing = np.flatnonzero(counts < observed.shape[0])
+        kept = (counts > 0) | self.keep_empty_features
+        self._kept = np.flatnonzero(kept)
+        return self._fit_entries(observed if kept.all() else observed[:, self._kept])
+
+    def transform(self, X):
+        """Fill in the missing entries of rows, new ones too.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        X_new : ndarray of shape (n_samples, n_features_out)
+            Observed entries as they were, the model's values elsewhere; or the rows' factors with
+            ``output="factors"``. A row without entries gets ``c + d_j``.
+
+        Raises
+        ------
+        ValueError
+            If X is sparse and the result would not fit in scikit-learn's ``working_memory``.
+        """
+        check_is_fitted(self)
+        X = self._validate(X, reset=False, copy=self.copy)
+        observed = self._observed(X)
+        U, bias = self._fold_in(self._columns(observed))
+        if self.output == "factors":
+            return U
+        self._check_memory(X)
+        filled = self._clip(U @ self.V_.T + self.col_bias_ + (bias[:, None] + self.intercept_))
+        filled = filled.astype(X.dtype, copy=False)
+        if sp.issparse(X):
+            missing = np.ones(X.shape, dtype=bool)
+            rows = np.repeat(np.arange(X.shape[0]), np.diff(observed.indptr))
+            missing[rows, observed.indices] = False
+            dense = np.empty(X.shape, dtype=X.dtype)
+            dense[rows, observed.indices] = observed.data
+        else:
+            missing, dense = self._missing(X), X
+        everything = len(self._kept) == X.shape[1]
+        if not everything:
+            dense = dense[:, self._kept]
+        np.copyto(dense, filled, where=missing if everything else missing[:, self._kept])
+        if self.add_indicator:
+            dense = np.hstack([dense, missing[:, self._with_missing].astype(dense.dtype)])
+        return dense
+
+    def factors(self, X):
+        """Return the factors of rows, found from the entries that they have.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        U : ndarray of shape (n_samples, rank_)
+        """
+        check_is_fitted(self)
+        return self._fold_in(self._columns(self._observed(self._validate(X, reset=False))))[0]
+
+    def score(self, X, y=None):
+        """Return minus the error on a tenth of each row's entries, found from the others.
+
+        What is hidden depends on the shape of the data and on where entries are, so that models
+        are compared on the same entries.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Data.
+        y : object, default=None
+            Not used.
+
+        Returns
+        -------
+        score : float
+            Minus the root mean squared error: at most 0, and the higher the better.
+        """
+        check_is_fitted(self)
+        observed = self._columns(self._observed(self._validate(X, reset=False)))
+        hidden = hide(observed, _HIDDEN, np.random.default_rng(0))
+        if not hidden.any():
+            raise ValueError("No row of X has two observed entries: there is none to score.")
+        rows = np.repeat(np.arange(observed.shape[0]), np.diff(observed.indptr))
+        left = sp.csr_array(
+            (observed.data[~hidden], (rows[~hidden], observed.indices[~hidden])),
+            shape=observed.shape,
+        )
+        U, bias = self._fold_in(left)
+        model = self._factors()._replace(U=U, row_bias=bias)
+        values = self._clip(model.at(rows[hidden], observed.indices[hidden]))
+        error = values.astype(np.float64) - observed.data[hidden]
+        return -float(np.sqrt(np.mean(error**2)))
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the columns that `transform` returns.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the features; those seen in `fit` by default.
+
+        Returns
+        -------
+        names : ndarray of str
+        """
+        check_is_fitted(self)
+        names = super().get_feature_names_out(input_features)
+        if self.output == "factors":
+            return np.array([f"lowrankcompleter{k}" for k in range(self.rank_)], dtype=object)
+        parts = [names[self._kept]]
+        if self.add_indicator:
+            parts.append(
+                np.array([f"missingindicator_{name}" for name in names[self._with_missing]], object)
+            )
+        return np.concatenate(parts)
+
+    @property
+    def _n_features_out(self):
+        if self.output == "factors":
+            return self.rank_
+        return len(self._kept) + (len(self._with_missing) if self.add_indicator else 0)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = bool(np.isnan(self.missing_values))
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    def _check_parameters(self):
+        self._check_model()
+        check_option(self, "output", self.output, ("matrix", "factors"))
+        for name in ("add_indicator", "keep_empty_features", "copy"):
+            check_boolean(self, name, getattr(self, name))
+        number = isinstance(self.missing_values, (int, float, np.integer, np.floating))
+        if not number or isinstance(self.missing_values, bool):
+            fail_parameter(self, "missing_values", "a float or an int", self.missing_values)
+
+    def _validate(self, X, *, reset, copy=False):
+        refuse_duplicates(X)
+        marked_by_nan = np.isnan(self.missing_values)
+        return validate_data(
+            self,
+            X,
+            accept_sparse="csr",
+            dtype=[np.float64, np.float32],
+            ensure_all_finite="allow-nan" if marked_by_nan else True,
+            copy=copy,
+            reset=reset,
+        )
+
+    def _missing(self, values):
+        if np.isnan(self.missing_values):
+            return np.isnan(values)
+        return values == self.missing_values
+
+    def _observed(self, X):
+        """Return the observed entries as a CSR array with sorted columns."""
+        if sp.issparse(X):
+            X = sp.csr_array(X, copy=False)
+            missing = self._missing(X.data)
+            if not missing.any():
+                if not X.has_sorted_indices:
+                    X = X.sorted_indices()
+                return X
+            entries = X.tocoo()
+            rows, columns = (index[~missing] for index in entries.coords)
+            data = entries.data[~missing]
+        else:
+            rows, columns = np.nonzero(~self._missing(X))
+            data = X[rows, columns]
+        # Built by hand: a constructor that sums duplicates need not know there are none.
+        indptr = np.zeros(X.shape[0] + 1, dtype=np.int64)
+        np.cumsum(np.bincount(rows, minlength=X.shape[0]), out=indptr[1:])
+        observed = sp.csr_array((data, columns, indptr), shape=X.shape)
+        observed.sort_indices()
+        return observed
+
+    def _columns(self, observed):
+        everything = len(self._kept) == self.n_features_in_
+        return observed if everything else observed[:, self._kept]
+
+    def _check_memory(self, X):
+        size = X.shape[0] * len(self._kept) * X.dtype.itemsize / 2**20
+        limit = get_config()["working_memory"]
+        if sp.issparse(X) and size > limit:
+            raise ValueError(
+                f"The completed matrix would take {size:.0f} MiB, more than the working_memory of "
+                f"{limit} MiB. Use predict_entries(rows, columns) for single places, transform "
+                "fewer rows at a time, or raise sklearn.set_config(working_memory=...)."
+            )
+
+
+def refuse_duplicates(X) -> None:
+    """Raise if sparse data store a place twice: nobody can tell which of the two is meant."""
+    if not sp.issparse(X) or getattr(X, "format", "") not in ("csr", "csc", "coo"):
+        return
+    entries = X.tocoo()
+    rows, columns = entries.coords
+    places = rows.astype(np.int64) * X.shape[1] + columns
+    if X.format != "coo" and X.has_canonical_format:
+        return
+    places = np.sort(places)
+    twice = np.flatnonzero(places[1:] == places[:-1])
+    if len(twice):
+        i, j = divmod(int(places[twice[0]]), X.shape[1])
+        raise ValueError(
+            f"X stores {len(twice)} places more than once, the first at row {i}, column {j}. "
+            "Entries are never summed or averaged: keep one of each."
+        )
+
+
+def hide(observed, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Return a mask that hides a share of each row's entries, at least one if there are two."""
+    counts = np.diff(observed.indptr)
+    hidden = np.maximum(np.round(share * counts), 1).astype(np.int64) * (counts >= 2)
+    rows = np.repeat(np.arange(len(counts)), counts)
+    order = np.lexsort((rng.uniform(size=len(rows)), rows))
+    place = np.empty(len(rows), dtype=np.int64)
+    place[order] = np.arange(len(rows)) - observed.indptr[rows]
+    return place < hidden[rows]
