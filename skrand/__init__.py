@@ -10,6 +10,7 @@ __version__ = "0.1.0.dev0"
 
 if TYPE_CHECKING:
     from skrand.clustering import LowRankGaussianMixture, SubspaceClusterer
+    from skrand.completion import LowRankCompleter
     from skrand.fewshot import TransductiveFewShot
     from skrand.linalg.transformer import SketchTransformer
     from skrand.registry import make_solver
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 #: Public name -> module that has it.
 _HOME = {
     "CoresetSampler": "skrand.regression",
+    "LowRankCompleter": "skrand.completion",
     "LowRankGaussianMixture": "skrand.clustering",
     "OTAdapter": "skrand.transport",
     "SinkhornNewtonOT": "skrand.transport",
@@ -33,6 +35,7 @@ _HOME = {
 _MODULES = (
     "base",
     "clustering",
+    "completion",
     "datasets",
     "exceptions",
     "fewshot",
@@ -45,6 +48,7 @@ _MODULES = (
 
 __all__ = [
     "CoresetSampler",
+    "LowRankCompleter",
     "LowRankGaussianMixture",
     "OTAdapter",
     "SinkhornNewtonOT",

@@ -144,16 +144,22 @@ class Alternation:
         out += np.repeat(rows.astype(out.dtype), np.diff(X.indptr)) + columns[X.indices]
         return np.subtract(X.data, out, out=out)
 
-    def balance(self) -> np.ndarray:
-        """Make both factors' columns orthogonal and of equal length; return singular values."""
+    def order_factors(self) -> np.ndarray:
+        """Make the columns of V orthogonal, longest first; return the singular values of U V^T.
+
+        Both factors get singular vectors times the roots of singular values. Where the penalty
+        weighs rows unequally that would change it, and the factors are rotated instead.
+        """
         k = self.rank
+        U, V = (factor[:, :k].astype(np.float64) for factor in self.factors)
         with single_threaded_blas():
-            (Q0, R0), (Q1, R1) = (
-                np.linalg.qr(factor[:, :k].astype(np.float64)) for factor in self.factors
-            )
+            (Q0, R0), (Q1, R1) = np.linalg.qr(U), np.linalg.qr(V)
             P, s, Qt = np.linalg.svd(R0 @ R1.T)
-            root = np.sqrt(s)
-            U, V = (Q0 @ P) * root, (Q1 @ Qt.T) * root
+            if self.problem.alpha > 0 and self.problem.alpha_scaling == "count":
+                rotation = np.linalg.svd(R1)[2].T
+                U, V = U @ rotation, V @ rotation
+            else:
+                U, V = (Q0 @ P) * np.sqrt(s), (Q1 @ Qt.T) * np.sqrt(s)
         top = np.abs(V).argmax(axis=0)
         sign = np.where(V[top, np.arange(k)] < 0, -1.0, 1.0)
         self.factors[0][:, :k], self.factors[1][:, :k] = U * sign, V * sign
@@ -197,9 +203,7 @@ def start(problem: MatrixCompletion, rng: np.random.Generator, threads: int = 1)
             _kernels.adjoint(side.indptr, side.indices, values, block, Q, threads)
             Q[:, :width] = np.linalg.qr(Q[:, :width])[0]
             block = np.zeros((n, block.shape[1]), problem.dtype)
-            _kernels.adjoint(
-                other.indptr, other.indices, values[problem.order], Q, block, threads
-            )
+            _kernels.adjoint(other.indptr, other.indices, values[problem.order], Q, block, threads)
             W, s, Zt = np.linalg.svd(block[:, :width], full_matrices=False)
             block[:, :width] = W
     problem.oracles["passes"] += 6
@@ -252,7 +256,7 @@ def finish(
 
     That is how rows that come later are folded in, so that those of the fit do not differ.
     """
-    singular_values = state.balance()
+    singular_values = state.order_factors()
     state.factors[0][:] = 0
     state.half(0, problem.alpha, steps=3)
     # Rows are solved, so what is left of their gradient is rounding.

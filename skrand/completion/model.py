@@ -22,6 +22,7 @@ from skrand.base import SolverMixin
 from skrand.completion.alternation import pad, solve_side
 from skrand.completion.problem import Factors, MatrixCompletion, Side
 from skrand.completion.selection import select
+from skrand.exceptions import RankWarning
 from skrand.linalg.threads import effective_n_jobs
 
 __all__ = ["LowRankModel", "check_places"]
@@ -44,7 +45,9 @@ class LowRankModel(SolverMixin, BaseEstimator):
         check_real(self, "min_value", self.min_value, options=(None,))
         check_real(self, "max_value", self.max_value, options=(None,))
         if None not in (self.min_value, self.max_value) and self.min_value > self.max_value:
-            fail_parameter(self, "max_value", f"at least min_value={self.min_value}", self.max_value)
+            fail_parameter(
+                self, "max_value", f"at least min_value={self.min_value}", self.max_value
+            )
         check_n_jobs(self, self.n_jobs)
         if isinstance(self.init, str):
             check_option(self, "init", self.init, ("spectral", "random"))
@@ -60,8 +63,7 @@ class LowRankModel(SolverMixin, BaseEstimator):
             fail_parameter(self, "biases", "'none' with nonneg=True", self.biases)
         if self.nonneg and entries.data.min() < 0:
             raise ValueError(
-                "With nonneg=True the entries must not be negative. Got "
-                f"{entries.data.min()}."
+                f"With nonneg=True the entries must not be negative. Got {entries.data.min()}."
             )
         problem = MatrixCompletion(
             X=entries,
@@ -125,7 +127,7 @@ class LowRankModel(SolverMixin, BaseEstimator):
                 f"{round(problem.X.nnz / problem.oversampling)} degrees of freedom of a matrix of "
                 f"rank {problem.rank} with biases={problem.biases!r}: what is filled in is not "
                 "determined by the data. Lower rank.",
-                UserWarning,
+                RankWarning,
                 stacklevel=4,
             )
         counts = np.diff(problem.X.indptr)
@@ -134,7 +136,7 @@ class LowRankModel(SolverMixin, BaseEstimator):
             warnings.warn(
                 f"{short} rows have fewer observed entries than rank={problem.rank}; with alpha=0 "
                 "their factors are those of minimum norm.",
-                UserWarning,
+                RankWarning,
                 stacklevel=4,
             )
 

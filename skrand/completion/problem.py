@@ -323,9 +323,7 @@ def gradients(problem: MatrixCompletion, x: Factors) -> tuple[np.ndarray, np.nda
     halves, size = [], 0.0
     for side, transposed in enumerate((False, True)):
         mine, other = (x.V, x.U) if transposed else (x.U, x.V)
-        bias, offset = (
-            (x.col_bias, x.row_bias) if transposed else (x.row_bias, x.col_bias)
-        )
+        bias, offset = (x.col_bias, x.row_bias) if transposed else (x.row_bias, x.col_bias)
         i, j = entries.coords[::-1] if transposed else entries.coords
         biased = float(problem.biased[side])
         fixed = np.column_stack([other, np.full(len(other), biased)]).astype(np.float64)

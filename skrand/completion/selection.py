@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.base import clone
 
 from skrand.base import Solver
 from skrand.completion.alternation import start
@@ -17,8 +18,12 @@ __all__ = ["select"]
 _SHARE = 0.05
 #: Penalties tried, relative to the one at which the factors are zero.
 _PENALTIES = tuple(10.0 ** np.arange(-0.25, -3.1, -0.25))
+#: Errors below this share of the spread of the entries count as none.
+_NOTHING = 1e-3
+#: Tolerance and iterations that do for a comparison.
+_LOOSE = (("tol", 1e-5, max), ("max_iter", 500, min))
 #: Rank at which penalties are compared when the rank is to be found, too.
-_WIDE = 24
+_WIDE = 20
 
 
 def select(
@@ -27,20 +32,25 @@ def select(
     """Return the problem with rank and/or penalty chosen on a hold-out of 5 % of the entries.
 
     Ranks 1, 2, 4 ... are tried until the error has risen twice, then those between. Penalties
-    fall from the one at which the factors are zero until the error has risen twice; penalty 0 is
-    tried as well. A problem of fewer than 20 entries gets rank 1 and no penalty.
+    fall from the one at which the factors are zero until the error has risen twice; with the rank
+    given, penalty 0 is tried as well. No rank has more degrees of freedom than there are entries.
+    A problem of fewer than 20 entries gets rank 1 and no penalty.
     """
-    limit = min(problem.shape)
     if problem.X.nnz < 20:
         return problem
+    limit = _determined(problem)
+    solver = _quick(solver)
     rng = np.random.default_rng(seed)
     hidden = rng.uniform(size=problem.X.nnz) < _SHARE
     hidden[rng.integers(problem.X.nnz)] = True
     train, places, truth, weights = _split(problem, hidden)
 
+    nothing = _NOTHING * float(np.sqrt(problem.square / problem.total))
+
     def error(candidate: MatrixCompletion) -> float:
         x = solver.solve(candidate, rng=seed).x
-        return float(np.sqrt(np.average((x.at(*places) - truth) ** 2, weights=weights)))
+        error = float(np.sqrt(np.average((x.at(*places) - truth) ** 2, weights=weights)))
+        return max(error, nothing)
 
     if alpha:
         wide = min(limit, _WIDE) if rank else problem.rank
@@ -53,6 +63,25 @@ def select(
         train = replace(train, alpha=top * chosen[0])
     best = _search(lambda k: error(replace(train, rank=k)), limit) if rank else problem.rank
     return replace(problem, rank=best, alpha=train.alpha)
+
+
+def _quick(solver: Solver) -> Solver:
+    """Return a copy that is no more accurate than a comparison needs."""
+    own = solver.get_params(deep=False)
+    loose = {name: limit(own[name], value) for name, value, limit in _LOOSE if name in own}
+    return clone(solver).set_params(**loose)
+
+
+def _determined(problem: MatrixCompletion) -> int:
+    """Return the highest rank with no more degrees of freedom than entries, at least 1."""
+    low, high = 1, min(problem.shape)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if replace(problem, rank=middle).oversampling >= 1:
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 def _split(problem: MatrixCompletion, hidden: np.ndarray):

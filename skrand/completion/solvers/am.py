@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from skrand._validation import check_integer, check_n_jobs, check_option, check_real, fail_parameter
@@ -265,11 +267,17 @@ class Sweeps:
         before = np.inf
         images: list[np.ndarray] = []
         moves: list[np.ndarray] = []
+        ordered = False
         while not self.over:
             old = V.copy()
             value = self.sweep(alpha, eta, steps)
             if self.residual <= tol:
-                return
+                if ordered:
+                    return
+                # The gradient is to be small at balanced factors, which are what is returned.
+                self.state.order_factors()
+                ordered, images, moves, before = True, [], [], np.inf
+                continue
             if not extrapolate:
                 continue
             if value > before:
@@ -284,7 +292,7 @@ class Sweeps:
 
 def _extrapolate(images: list[np.ndarray], moves: list[np.ndarray]) -> np.ndarray:
     """Combine images so that, if the map were linear, the move would be the shortest."""
-    changes = np.array([(b - a).ravel() for a, b in zip(moves, moves[1:], strict=False)])
+    changes = np.array([(b - a).ravel() for a, b in itertools.pairwise(moves)])
     last = moves[-1].ravel()
     gram = (changes @ changes.T).astype(np.float64)
     gram[np.diag_indices(len(gram))] *= 1 + 1e-12

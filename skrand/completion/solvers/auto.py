@@ -46,9 +46,7 @@ class Auto(Solver):
         return self._choose(problem).supports(problem)
 
     def _choose(self, problem: MatrixCompletion) -> Solver:
-        return AlternatingMinimisation(
-            tol=self.tol, max_iter=self.max_iter, n_jobs=self.n_jobs
-        )
+        return AlternatingMinimisation(tol=self.tol, max_iter=self.max_iter, n_jobs=self.n_jobs)
 
     def _solve(
         self, problem: MatrixCompletion, rng: np.random.Generator, monitor: Monitor
