@@ -168,6 +168,58 @@ def _lp_regression() -> list[Entry]:
     ]
 
 
+def _completion() -> list[Entry]:
+    at = "skrand.completion"
+    everything = {"sparse", "sample-weight", "missing", "float32"}
+    solver = partial(
+        Entry, kind="solver", task="matrix-completion", capabilities=everything, since="0.1"
+    )
+    am = (
+        "Y. Gu, Z. Song, J. Yin, L. Zhang. Low Rank Matrix Completion via Robust Alternating "
+        "Minimization in Nearly Linear Time. ICLR 2024. arXiv:2302.11068"
+    )
+    return [
+        Entry(
+            kind="task",
+            name="matrix-completion",
+            target=f"{at}.problem:MatrixCompletionTask",
+            summary="Fill in a matrix of low rank from some of its entries",
+            since="0.1",
+        ),
+        Entry(
+            kind="estimator",
+            name="LowRankCompleter",
+            target=f"{at}.estimator:LowRankCompleter",
+            task="matrix-completion",
+            summary="Imputer of low rank: observed entries come back bit for bit",
+            capabilities={"sparse", "missing", "float32", "inductive", "warm-start"},
+            since="0.1",
+        ),
+        solver(
+            name="auto",
+            target=f"{at}.solvers.auto:Auto",
+            summary="The solver that fits the problem",
+            reference=am,
+            default=True,
+        ),
+        solver(
+            name="am",
+            target=f"{at}.solvers.am:AlternatingMinimisation",
+            summary="Alternate while the penalty falls: exact from few entries",
+            reference=am,
+        ),
+        solver(
+            name="als",
+            target=f"{at}.solvers.als:AlternatingLeastSquares",
+            summary="Alternate at a fixed penalty: needs more entries",
+            reference=(
+                "Y. Zhou, D. Wilkinson, R. Schreiber, R. Pan. Large-scale Parallel Collaborative "
+                "Filtering for the Netflix Prize. AAIM 2008. doi:10.1007/978-3-540-68880-8_32"
+            ),
+        ),
+    ]
+
+
 def _transport() -> list[Entry]:
     at = "skrand.transport"
     everything = {"sample-weight", "float32", "lazy"}
@@ -423,15 +475,6 @@ def _fewshot() -> list[Entry]:
         task="transductive-labelling",
         capabilities=capabilities,
         since="0.1",
-def _completion() -> list[Entry]:
-    at = "skrand.completion"
-    everything = {"sparse", "sample-weight", "missing", "float32"}
-    solver = partial(
-        Entry, kind="solver", task="matrix-completion", capabilities=everything, since="0.1"
-    )
-    am = (
-        "Y. Gu, Z. Song, J. Yin, L. Zhang. Low Rank Matrix Completion via Robust Alternating "
-        "Minimization in Nearly Linear Time. ICLR 2024. arXiv:2302.11068"
     )
     return [
         Entry(
@@ -439,9 +482,6 @@ def _completion() -> list[Entry]:
             name="transductive-labelling",
             target=f"{at}.problem:TransductiveLabellingTask",
             summary="Label a batch of rows together, from a few labelled ones",
-            name="matrix-completion",
-            target=f"{at}.problem:MatrixCompletionTask",
-            summary="Fill in a matrix of low rank from some of its entries",
             since="0.1",
         ),
         Entry(
@@ -451,11 +491,6 @@ def _completion() -> list[Entry]:
             task="transductive-labelling",
             summary="Few-shot classifier that learns from the rows it labels",
             capabilities={"float32", "inductive"},
-            name="LowRankCompleter",
-            target=f"{at}.estimator:LowRankCompleter",
-            task="matrix-completion",
-            summary="Imputer of low rank: observed entries come back bit for bit",
-            capabilities={"sparse", "missing", "float32", "inductive", "warm-start"},
             since="0.1",
         ),
         solver(
@@ -489,23 +524,6 @@ def _completion() -> list[Entry]:
             reference=(
                 "Y. Wang, W.-L. Chao, K. Q. Weinberger, L. van der Maaten. SimpleShot: Revisiting "
                 "Nearest-Neighbor Classification for Few-Shot Learning. 2019. arXiv:1911.04623"
-            summary="The solver that fits the problem",
-            reference=am,
-            default=True,
-        ),
-        solver(
-            name="am",
-            target=f"{at}.solvers.am:AlternatingMinimisation",
-            summary="Alternate while the penalty falls: exact from few entries",
-            reference=am,
-        ),
-        solver(
-            name="als",
-            target=f"{at}.solvers.als:AlternatingLeastSquares",
-            summary="Alternate at a fixed penalty: needs more entries",
-            reference=(
-                "Y. Zhou, D. Wilkinson, R. Schreiber, R. Pan. Large-scale Parallel Collaborative "
-                "Filtering for the Netflix Prize. AAIM 2008. doi:10.1007/978-3-540-68880-8_32"
             ),
         ),
     ]
