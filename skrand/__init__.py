@@ -39,6 +39,7 @@ _MODULES = (
     "datasets",
     "exceptions",
     "fewshot",
+    "inspection",
     "linalg",
     "registry",
     "regression",
