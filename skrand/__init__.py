@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0.dev0"
 
 if TYPE_CHECKING:
-    from skrand.clustering import LowRankGaussianMixture, SubspaceClusterer
+    from skrand.clustering import LowRankGaussianMixture, ManifoldLinearizer, SubspaceClusterer
     from skrand.completion import LowRankCompleter
     from skrand.fewshot import TransductiveFewShot
     from skrand.linalg.transformer import SketchTransformer
@@ -22,6 +22,7 @@ _HOME = {
     "CoresetSampler": "skrand.regression",
     "LowRankCompleter": "skrand.completion",
     "LowRankGaussianMixture": "skrand.clustering",
+    "ManifoldLinearizer": "skrand.clustering",
     "OTAdapter": "skrand.transport",
     "SinkhornNewtonOT": "skrand.transport",
     "SketchTransformer": "skrand.linalg.transformer",
@@ -51,6 +52,7 @@ __all__ = [
     "CoresetSampler",
     "LowRankCompleter",
     "LowRankGaussianMixture",
+    "ManifoldLinearizer",
     "OTAdapter",
     "SinkhornNewtonOT",
     "SketchTransformer",

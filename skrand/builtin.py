@@ -295,6 +295,10 @@ def _manifold() -> list[Entry]:
         "P. Wang, H. Zhang, Z. Zhang, S. Chen, Y. Ma, Q. Qu. Diffusion Models Learn "
         "Low-Dimensional Distributions via Subspace Clustering. 2024. arXiv:2409.02426"
     )
+    mlc = (
+        "T. Ding, S. Tong, K. H. R. Chan, X. Dai, Y. Ma, B. D. Haeffele. Unsupervised Manifold "
+        "Linearizing and Clustering. ICCV 2023. arXiv:2301.01805"
+    )
     solver = partial(Entry, kind="solver", task="subspace-clustering", since="0.1")
     return [
         solver(
@@ -324,6 +328,43 @@ def _manifold() -> list[Entry]:
                 "I. M. Ziko, J. Dolz, E. Granger, I. Ben Ayed. Laplacian Regularized Few-Shot "
                 "Learning. ICML 2020. arXiv:2006.15486"
             ),
+        ),
+        Entry(
+            kind="task",
+            name="manifold-linearization",
+            target=f"{at}.linearization:ManifoldLinearizationTask",
+            summary="Map manifolds to orthogonal subspaces by coding rates",
+            since="0.1",
+        ),
+        Entry(
+            kind="solver",
+            task="manifold-linearization",
+            name="prototype",
+            target=f"{at}.solvers.prototype:Prototype",
+            summary="One membership a cluster, free or balanced; all rows or batches",
+            capabilities={"warm-start"},
+            reference=mlc,
+            default=True,
+            since="0.1",
+        ),
+        Entry(
+            kind="solver",
+            task="manifold-linearization",
+            name="pairwise",
+            target=f"{at}.solvers.pairwise:Pairwise",
+            summary="A doubly stochastic membership of all pairs, as published",
+            reference=mlc,
+            since="0.1",
+        ),
+        Entry(
+            kind="estimator",
+            name="ManifoldLinearizer",
+            target=f"{at}.linearizer:ManifoldLinearizer",
+            task="manifold-linearization",
+            summary="Map manifolds to nearly orthogonal subspaces, without labels",
+            capabilities={"float32", "inductive"},
+            reference=mlc,
+            since="0.1",
         ),
         Entry(
             kind="estimator",

@@ -8,6 +8,8 @@ from skrand.clustering.coding_rate import (
 )
 from skrand.clustering.estimator import SubspaceClusterer
 from skrand.clustering.graph import Graph, GraphSolver, symmetric_affinity
+from skrand.clustering.linearization import ManifoldLinearization, ManifoldLinearizationTask
+from skrand.clustering.linearizer import ManifoldLinearizer
 from skrand.clustering.metrics import (
     class_bases,
     clustering_accuracy,
@@ -25,6 +27,9 @@ __all__ = [
     "Graph",
     "GraphSolver",
     "LowRankGaussianMixture",
+    "ManifoldLinearization",
+    "ManifoldLinearizationTask",
+    "ManifoldLinearizer",
     "SpectralResult",
     "StochasticResult",
     "SubspaceClusterer",

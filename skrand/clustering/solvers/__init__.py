@@ -1,4 +1,4 @@
-"""The core's solvers of the task subspace-clustering."""
+"""The core's solvers of the tasks subspace-clustering and manifold-linearization."""
 
 from skrand.clustering.solvers.adssc import ADSSC
 from skrand.clustering.solvers.auto import Auto
@@ -11,7 +11,9 @@ from skrand.clustering.solvers.lsr import LSR
 from skrand.clustering.solvers.mcr2 import MCR2
 from skrand.clustering.solvers.molrg import MoLRG
 from skrand.clustering.solvers.omp import SSCOMP
+from skrand.clustering.solvers.pairwise import Pairwise
 from skrand.clustering.solvers.precomputed import Precomputed
+from skrand.clustering.solvers.prototype import Prototype
 from skrand.clustering.solvers.sampled import Sampled
 from skrand.clustering.solvers.tsc import TSC
 
@@ -29,6 +31,8 @@ __all__ = [
     "EnSC",
     "LaplacianBound",
     "MoLRG",
+    "Pairwise",
     "Precomputed",
+    "Prototype",
     "Sampled",
 ]
