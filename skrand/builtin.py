@@ -315,6 +315,7 @@ def _manifold() -> list[Entry]:
         solver(
             name="molrg",
             target=f"{at}.solvers.molrg:MoLRG",
+            claim=f"{at}.claims:molrg_transition",
             summary="Likelihood of a mixture of low-rank Gaussians, by EM",
             capabilities={"float32", "warm-start"},
             reference=molrg,
@@ -341,6 +342,7 @@ def _manifold() -> list[Entry]:
             task="manifold-linearization",
             name="prototype",
             target=f"{at}.solvers.prototype:Prototype",
+            claim=f"{at}.claims:linearised_digits",
             summary="One membership a cluster, free or balanced; all rows or batches",
             capabilities={"warm-start"},
             reference=mlc,
@@ -352,6 +354,7 @@ def _manifold() -> list[Entry]:
             task="manifold-linearization",
             name="pairwise",
             target=f"{at}.solvers.pairwise:Pairwise",
+            claim=f"{at}.claims:pairwise_digits",
             summary="A doubly stochastic membership of all pairs, as published",
             reference=mlc,
             since="0.1",
@@ -361,6 +364,7 @@ def _manifold() -> list[Entry]:
             name="ManifoldLinearizer",
             target=f"{at}.linearizer:ManifoldLinearizer",
             task="manifold-linearization",
+            demo=f"{at}.demo:manifold_linearizer",
             summary="Map manifolds to nearly orthogonal subspaces, without labels",
             capabilities={"float32", "inductive"},
             reference=mlc,
@@ -561,6 +565,7 @@ def _fewshot() -> list[Entry]:
         solver(
             name="prototype",
             target=f"{at}.solvers.prototype:Prototype",
+            claim=f"{at}.claims:linearised_digits",
             summary="Nearest mean of the labelled rows",
             reference=(
                 "Y. Wang, W.-L. Chao, K. Q. Weinberger, L. van der Maaten. SimpleShot: Revisiting "

@@ -33,6 +33,7 @@ def run_demo(
     ----------
     ours, baseline : GridSearchCV
         Searches over Pipelines with scikit-learn's baseline at the same place as our estimator.
+        Their `scoring` is that of the row.
     train, test : tuple of (X, y)
         What is searched on, and what the winners are scored on.
     task, data : str
@@ -51,7 +52,7 @@ def run_demo(
     """
     winners = [search.fit(*train).best_estimator_ for search in (ours, baseline)]
     chosen = winners[0][step]
-    scores = [winner.score(*test) for winner in winners]
+    scores = [search.score(*test) for search in (ours, baseline)]
     times: list[list[float]] = [[], []]
     inputs = [winner[:step].transform(train[0]) for winner in winners]
     for _ in range(_REPEATS):
