@@ -1,4 +1,4 @@
-"""One sweep over a dense matrix for a residual and its product with the transpose.
+"""One sweep over a matrix for a residual and its product with the transpose.
 
 Rows are cut into segments by the shape alone, each adds to a sum of its own, and the caller adds
 those in the order of the segments: the bits do not depend on the number of threads.
@@ -7,7 +7,11 @@ those in the order of the segments: the bits do not depend on the number of thre
 from cython cimport floating
 from cython.parallel cimport prange
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int32_t, int64_t
+
+ctypedef fused index_t:
+    int32_t
+    int64_t
 
 cdef extern from *:
     """
@@ -111,3 +115,67 @@ def residual(
                 skrand_ls_segment_float(
                     &A[first, 0], edges[s + 1] - first, d, &center[0], &scale[first],
                     &b[first], &x[0], &r[first], &sums[s, 0])
+
+
+def sparse_residual(
+    const floating[::1] data,
+    const index_t[::1] indices,
+    const index_t[::1] indptr,
+    double shift,
+    const double[::1] scale,
+    const double[::1] b,
+    const double[::1] x,
+    double[::1] r,
+    double[:, ::1] sums,
+    const int64_t[::1] edges,
+    int threads,
+):
+    """Do :func:`residual` for CSR rows, less the centre: fill ``r = b - scale (A x - shift)``.
+
+    A row a segment, ``A_s^T (scale r)_s`` is added to `sums`.
+    """
+    cdef Py_ssize_t n = indptr.shape[0] - 1, segments = edges.shape[0] - 1, s, i
+    cdef int wrong = 0
+    if not (
+        scale.shape[0] == b.shape[0] == r.shape[0] == n
+        and x.shape[0] == sums.shape[1]
+        and sums.shape[0] == segments
+        and edges[0] == 0
+        and edges[segments] == n
+        and indices.shape[0] == data.shape[0]
+    ):
+        raise ValueError("Shapes do not match.")
+    for s in range(segments):
+        if edges[s] > edges[s + 1]:
+            raise ValueError("The edges of the segments must not fall.")
+    if x.shape[0] == 0 or data.shape[0] == 0:
+        for i in range(n):
+            r[i] = b[i] + scale[i] * shift
+        return
+    for s in prange(segments, nogil=True, num_threads=threads, schedule="dynamic"):
+        for i in range(edges[s], edges[s + 1]):
+            if not 0 <= indptr[i] <= indptr[i + 1] <= data.shape[0]:
+                wrong |= 1
+                break
+            wrong |= _sparse_row(
+                &data[indptr[i]], &indices[indptr[i]], indptr[i + 1] - indptr[i], x.shape[0],
+                shift, scale[i], b[i], &x[0], &sums[s, 0], &r[i])
+    if wrong:
+        raise ValueError("The indices of the sparse matrix are out of range.")
+
+
+cdef inline int _sparse_row(
+    const floating *data, const index_t *indices, index_t count, Py_ssize_t d, double shift,
+    double scale, double b, const double *x, double *sums, double *r
+) noexcept nogil:
+    cdef double total = 0.0
+    cdef index_t k
+    for k in range(count):
+        if not 0 <= indices[k] < d:
+            return 1
+        total += data[k] * x[indices[k]]
+    r[0] = b - scale * (total - shift)
+    total = scale * r[0]
+    for k in range(count):
+        sums[indices[k]] += data[k] * total
+    return 0

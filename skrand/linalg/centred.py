@@ -192,9 +192,11 @@ class CentredMatrix:
 
     def residual(self, B: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return ``R = B - M x`` of shape (n, k) and ``M^T R`` of shape (d, k), in one pass."""
-        if self.issparse:
+        if self.issparse and B.shape[1] > 1:
             R = B - self.matmul(x)
             return R, self.rmatmul(R)
+        if self.issparse:
+            return self._single_sparse_residual(B, x)
         if not self._direct and B.shape[1] == 1 and self.A.flags.c_contiguous:
             return self._single_residual(B, x)
         R = np.empty_like(B)
@@ -210,20 +212,31 @@ class CentredMatrix:
 
     def _single_residual(self, B: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Do :meth:`residual` for one column, without a copy of the rows to centre and scale."""
+        center = np.zeros(self.shape[1]) if self.center is None else self.center
+        R, sums = self._fused(_kernel.residual, [self.A, center], B, x)
+        return R, sums
+
+    def _single_sparse_residual(
+        self, B: np.ndarray, x: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Do :meth:`residual` for one column, in one pass over the entries."""
+        shift = 0.0 if self.center is None else float(self.center @ x[:, 0])
+        rows = [self.A.data, self.A.indices, self.A.indptr, shift]
+        R, product = self._fused(_kernel.sparse_residual, rows, B, x)
+        if self.center is not None:
+            total = R.sum() if self.scale is None else self.scale @ R[:, 0]
+            product -= total * self.center[:, None]
+        return R, product
+
+    def _fused(
+        self, kernel: Any, rows: list[Any], B: np.ndarray, x: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         n, d = self.shape
         edges = np.array([0, *(stop for _, stop in self._segments())])
         R, sums = np.empty((n, 1)), np.zeros((len(edges) - 1, d))
-        _kernel.residual(
-            self.A,
-            np.zeros(d) if self.center is None else self.center,
-            np.ones(n) if self.scale is None else self.scale,
-            np.ascontiguousarray(B[:, 0], dtype=np.float64),
-            np.ascontiguousarray(x[:, 0], dtype=np.float64),
-            R[:, 0],
-            sums,
-            edges,
-            self.threads,
-        )
+        scale = np.ones(n) if self.scale is None else self.scale
+        b, x = (np.ascontiguousarray(V[:, 0], dtype=np.float64) for V in (B, x))
+        kernel(*rows, scale, b, x, R[:, 0], sums, edges, self.threads)
         return R, sums.sum(axis=0)[:, None]
 
     def row_norms(self, V: np.ndarray) -> np.ndarray:

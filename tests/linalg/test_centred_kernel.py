@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from skrand._ext import leastsquares
 from skrand.linalg.centred import CentredMatrix
@@ -54,3 +55,30 @@ def test_shapes_are_checked():
     edges, sums = np.array([0, 5, 4]), np.zeros((2, 2))
     with pytest.raises(ValueError, match="must not fall"):
         leastsquares.residual(**{**arguments, "edges": edges, "sums": sums})
+
+
+@pytest.mark.parametrize("index", [np.int32, np.int64])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("n", "d"), [(1, 1), (5, 3), (20_000, 30)])
+def test_sparse_rows_agree_with_numpy_at_any_thread_count(index, dtype, n, d):
+    rng = np.random.default_rng(n)
+    A = sp.random_array((n, d), density=0.3, format="csr", rng=rng, dtype=dtype)
+    A.indices, A.indptr = A.indices.astype(index), A.indptr.astype(index)
+    center, scale = rng.standard_normal(d), rng.uniform(0, 2, n)
+    b, x = rng.standard_normal((n, 1)), rng.standard_normal((d, 1))
+    M = scale[:, None] * (A.toarray().astype(float) - center)
+    results = []
+    for threads in (1, 2):
+        R, product = CentredMatrix(A, scale, center, threads).residual(b, x)
+        np.testing.assert_allclose(R, b - M @ x, rtol=1e-11, atol=1e-11)
+        np.testing.assert_allclose(product, M.T @ (b - M @ x), rtol=1e-9, atol=1e-9)
+        results.append((R.tobytes(), product.tobytes()))
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize(("part", "value"), [("indices", 3), ("indices", -1), ("indptr", 99)])
+def test_indices_out_of_range_are_an_error(part, value):
+    A = sp.csr_array(np.ones((4, 3)))
+    getattr(A, part)[1] = value
+    with pytest.raises(ValueError, match="out of range"):
+        CentredMatrix(A).residual(np.ones((4, 1)), np.ones((3, 1)))
