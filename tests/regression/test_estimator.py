@@ -23,7 +23,7 @@ from skrand.exceptions import (
 from skrand.linalg import CountSketch
 from skrand.regression.solvers import SAP, Cholesky
 
-SOLVERS = ["auto", "chol", "sap", "lapack"]
+SOLVERS = ["auto", "chol", "pne", "sap", "spir", "lapack"]
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_float32_stays_float32(diabetes):
     np.testing.assert_allclose(model.coef_, SketchedRegressor().fit(X, y).coef_, rtol=1e-3)
 
 
-@pytest.mark.parametrize("solver", ["chol", "sap", "sketch", "auto"])
+@pytest.mark.parametrize("solver", ["chol", "pne", "sap", "spir", "sketch", "auto"])
 def test_same_bits_for_any_number_of_threads(solver):
     rng = np.random.default_rng(1)
     X, y = rng.standard_normal((30_000, 20)), rng.standard_normal(30_000)
