@@ -18,20 +18,24 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import argparse
 import json
 import statistics
+import subprocess
+import sys
 import time
 import warnings
 from pathlib import Path
 
 import numpy as np
 import scipy.linalg
-from sklearn.linear_model import LinearRegression
+import scipy.sparse as sp
+from sklearn.linear_model import LinearRegression, Ridge
 
 from skrand import SketchedRegressor
 
 SHAPES = [(2_000, 10), (20_000, 10), (20_000, 60), (300_000, 50), (100_000, 200), (50_000, 500)]
 QUICK = SHAPES[:4]
 CONDITIONS = [1e1, 1e10]
-OURS = ["auto", "chol", "pne", "sap", "lapack"]
+OURS = ["auto", "chol", "pne", "sap", "spir", "lapack"]
+SPARSE = ["auto", "chol", "sap", "spir"]
 
 
 class Gelsd:
@@ -64,11 +68,21 @@ def make_data(n: int, d: int, condition: float, noise: float = 1e-4, seed: int =
     return X, fit + residual, float(np.linalg.norm(residual))
 
 
-def race(n: int, d: int, condition: float, repeats: int) -> list[dict]:
-    """Return a row for every contestant on one data set."""
-    X, y, best = make_data(n, d, condition)
-    models = {"LinearRegression": LinearRegression(), "scipy gelsd": Gelsd()}
-    models |= {name: SketchedRegressor(solver=name, n_jobs=1, random_state=0) for name in OURS}
+def make_sparse(n: int = 400_000, d: int = 300, seed: int = 0):
+    """Return CSR data whose columns come in nearly equal pairs (condition number 1e6), and y."""
+    rng = np.random.default_rng(seed)
+    A = sp.random_array((n, d // 2), density=0.04, format="csc", rng=rng)
+    A.data -= 0.5
+    B = A.copy()
+    B.data = A.data + np.repeat(10 ** -np.linspace(0, 6, d // 2), np.diff(A.indptr)) * (
+        rng.standard_normal(A.nnz)
+    )
+    X = sp.hstack([A, B], format="csr")
+    return sp.csr_array(X), X @ rng.standard_normal(d) + 1e-3 * rng.standard_normal(n)
+
+
+def measure(models: dict, X, y, repeats: int) -> dict[str, float]:
+    """Fit all models in turn, `repeats` times after a warm-up; return median CPU seconds."""
     times: dict[str, list[float]] = {name: [] for name in models}
     for repeat in range(repeats + 1):
         for name, model in models.items():
@@ -76,25 +90,78 @@ def race(n: int, d: int, condition: float, repeats: int) -> list[dict]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 model.fit(X, y)
-            if repeat > 0:  # the first is a warm-up
+            if repeat > 0:
                 times[name].append(time.process_time() - start)
-    seconds = {name: statistics.median(values) for name, values in times.items()}
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def ours(names: list[str], **params) -> dict:
+    """Return one estimator a solver."""
+    return {
+        name: SketchedRegressor(solver=name, n_jobs=1, random_state=0, **params) for name in names
+    }
+
+
+def race(case: str, models: dict, X, y, best: float | None, repeats: int) -> list[dict]:
+    """Return a row for every contestant on one data set; `best` is the least residual if known."""
+    seconds = measure(models, X, y, repeats)
+    residual = {name: float(np.linalg.norm(y - model.predict(X))) for name, model in models.items()}
+    best = min(residual.values()) if best is None else best
+    peers = [name for name, model in models.items() if not isinstance(model, SketchedRegressor)]
     return [
         {
-            "n": n,
-            "d": d,
-            "condition": condition,
+            "case": case,
             "solver": name,
             "seconds": seconds[name],
-            "over_linear_regression": seconds["LinearRegression"] / seconds[name],
-            "over_gelsd": seconds["scipy gelsd"] / seconds[name],
-            "excess_residual": float(np.linalg.norm(y - model.predict(X))) / best - 1,
+            **{f"over {peer}": seconds[peer] / seconds[name] for peer in peers},
+            "excess_residual": residual[name] / best - 1,
             "backward_error": getattr(model, "backward_error_", None),
             "path": getattr(model, "solver_path_", None),
             "converged": getattr(model, "converged_", None),
         }
         for name, model in models.items()
     ]
+
+
+def cases(quick: bool):
+    """Yield name, contestants, X, y and the least residual."""
+    for n, d in QUICK if quick else SHAPES:
+        for condition in CONDITIONS:
+            X, y, best = make_data(n, d, condition)
+            peers = {"LinearRegression": LinearRegression(), "gelsd": Gelsd()}
+            yield f"{n} x {d}, {condition:.0e}", peers | ours(OURS), X, y, best
+    n, d = (20_000, 60) if quick else (100_000, 100)
+    X, y, best = make_data(n, d, 1e1)
+    peers = {"LinearRegression": LinearRegression(), "gelsd": Gelsd()}
+    yield f"{n} x {d}, Fortran order", peers | ours(OURS), np.asfortranarray(X), y, best
+    # In single precision the data are other data: the least residual is not known.
+    X, y = X.astype(np.float32), y.astype(np.float32)
+    yield f"{n} x {d}, float32", peers | ours(OURS), X, y, None
+    X, y, best = make_data(n, d, 1e1)
+    peers = {name: Ridge(alpha=1.0, solver=name) for name in ("cholesky", "svd")}
+    yield f"{n} x {d}, ridge", peers | ours(OURS, alpha=1.0), X, y, None
+    X, y = make_sparse(*((40_000, 100) if quick else ()))
+    peers = {"LinearRegression": LinearRegression(tol=1e-12)}
+    yield f"sparse {X.shape[0]} x {X.shape[1]}, 1e+06", peers | ours(SPARSE), X, y, None
+
+
+def peak_memory(solver: str, n: int = 200_000, d: int = 100) -> float:
+    """Return the memory that a fit adds in a fresh process, in multiples of the data."""
+    code = (
+        "import resource, numpy as np\n"
+        "from skrand import SketchedRegressor\n"
+        f"X = np.random.default_rng(0).standard_normal(({n}, {d}))\n"
+        "X += 1\n"
+        "y = X.sum(axis=1)\n"
+        f"model = SketchedRegressor(solver={solver!r}, n_jobs=1, random_state=0)\n"
+        "model.fit(X[:2000], y[:2000])\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "model.fit(X, y)\n"
+        "after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "print(1024 * (after - before) / X.nbytes)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return float(run.stdout)
 
 
 def main() -> None:
@@ -105,31 +172,40 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     rows = []
-    print(f"{'n x d':>14} {'cond':>6}  {'solver':<17}{'vs LinReg':>10}{'vs gelsd':>10}", end="")
-    print(f"{'excess':>10}{'backward':>10}  path")
-    for n, d in QUICK if arguments.quick else SHAPES:
-        for condition in CONDITIONS:
-            for row in race(n, d, condition, arguments.repeats):
-                rows.append(row)
-                backward = row["backward_error"]
-                print(
-                    f"{f'{n} x {d}':>14} {condition:>6.0e}  {row['solver']:<17}"
-                    f"{row['over_linear_regression']:>9.2f}x{row['over_gelsd']:>9.2f}x"
-                    f"{row['excess_residual']:>10.1e}"
-                    f"{'' if backward is None else f'{backward:.1e}':>10}"
-                    f"  {' > '.join(row['path'] or [])}"
-                    f"{'' if row['converged'] in (None, True) else '  NOT CONVERGED'}",
-                    flush=True,
-                )
+    for case in cases(arguments.quick):
+        print(f"\n{case[0]}")
+        for row in race(*case, arguments.repeats):
+            rows.append(row)
+            ratios = [f"{value:6.2f}x {key}" for key, value in row.items() if "over " in key]
+            backward = row["backward_error"]
+            print(
+                f"  {row['solver']:<17}{', '.join(ratios)}, excess {row['excess_residual']:.1e}"
+                f"{'' if backward is None else f', backward {backward:.1e}'}"
+                f"  {' > '.join(row['path'] or [])}"
+                f"{'' if row['converged'] in (None, True) else '  NOT CONVERGED'}",
+                flush=True,
+            )
     auto = [row for row in rows if row["solver"] == "auto"]
-    for key in ("over_linear_regression", "over_gelsd"):
-        worst, best = (pick(auto, key=lambda row: row[key]) for pick in (min, max))
+    print()
+    for key in ("over LinearRegression", "over gelsd"):
+        known = [row for row in auto if key in row]
+        worst, best = (pick(known, key=lambda row: row[key]) for pick in (min, max))
         print(
-            f"auto, {key.replace('_', ' ')}: worst {worst[key]:.2f}x at {worst['n']} x {worst['d']}"
-            f", best {best[key]:.2f}x at {best['n']} x {best['d']}"
+            f"auto {key}: worst {worst[key]:.2f}x at {worst['case']}, "
+            f"best {best[key]:.2f}x at {best['case']}"
         )
+    slowest = {}
+    for row in auto:
+        rivals = [r for r in rows if r["case"] == row["case"] and r["converged"]]
+        slowest[row["case"]] = row["seconds"] / min(r["seconds"] for r in rivals)
+    case = max(slowest, key=slowest.get)
+    print(f"auto takes at most {slowest[case]:.2f} of the time of the best solver, at {case}")
+    memory = {solver: peak_memory(solver) for solver in OURS}
+    print("memory added by a fit, in multiples of the data:", end="")
+    print("".join(f"  {solver} {share:.2f}" for solver, share in memory.items()))
     if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+        result = {"rows": rows, "memory": memory}
+        arguments.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
