@@ -545,6 +545,70 @@ def _fewshot() -> list[Entry]:
             default=True,
         ),
         solver(
+            name="alpha-tim",
+            target=f"{at}.solvers.tim:AlphaTIM",
+            summary="Information maximisation by Tsallis entropies",
+            reference=(
+                "O. Veilleux, M. Boudiaf, P. Piantanida, I. Ben Ayed. Realistic evaluation of "
+                "transductive few-shot learning. NeurIPS 2021. arXiv:2204.11181"
+            ),
+        ),
+        solver(
+            name="bd-cspn",
+            target=f"{at}.solvers.bd_cspn:BDCSPN",
+            summary="Prototypes rectified by the queries, in one step",
+            reference=(
+                "J. Liu, L. Song, Y. Qin. Prototype Rectification for Few-Shot Learning. ECCV "
+                "2020. arXiv:1911.10713"
+            ),
+        ),
+        solver(
+            name="laplacian-shot",
+            target=f"{at}.solvers.laplacian_shot:LaplacianShot",
+            summary="Fixed prototypes and the labels of nearest queries",
+            reference=(
+                "I. Ziko, J. Dolz, E. Granger, I. Ben Ayed. Laplacian Regularized Few-Shot "
+                "Learning. ICML 2020. arXiv:2006.15486"
+            ),
+        ),
+        solver(
+            name="niw",
+            target=f"{at}.solvers.niw:NIW",
+            summary="Gaussian classes with a hierarchy learnt on base classes",
+            reference=(
+                "M. Kim, T. Hospedales. A Hierarchical Bayesian Model for Deep Few-Shot Meta "
+                "Learning. 2023. arXiv:2306.09702"
+            ),
+        ),
+        solver(
+            name="paddle",
+            target=f"{at}.solvers.paddle:Paddle",
+            summary="Clusters with a price on the number of classes in use",
+            reference=(
+                "S. Martin, M. Boudiaf, E. Chouzenoux, J.-C. Pesquet, I. Ben Ayed. Towards "
+                "Practical Few-Shot Query Sets: Transductive Minimum Description Length "
+                "Inference. NeurIPS 2022. arXiv:2210.14545"
+            ),
+        ),
+        solver(
+            name="pt-map",
+            target=f"{at}.solvers.pt_map:PTMAP",
+            summary="Class masses forced to balance by optimal transport",
+            reference=(
+                "Y. Hu, V. Gripon, S. Pateux. Leveraging the Feature Distribution in "
+                "Transfer-based Few-Shot Learning. ICANN 2021. arXiv:2006.03806"
+            ),
+        ),
+        solver(
+            name="tim",
+            target=f"{at}.solvers.tim:TIM",
+            summary="Information maximisation: for balanced queries",
+            reference=(
+                "M. Boudiaf, I. Ziko, J. Rony, J. Dolz, P. Piantanida, I. Ben Ayed. Transductive "
+                "Information Maximization For Few-Shot Learning. NeurIPS 2020. arXiv:2008.11297"
+            ),
+        ),
+        solver(
             name="clustering",
             target=f"{at}.solvers.clustering:Clustering",
             summary="Soft clusters seeded by labels, smooth over a graph",

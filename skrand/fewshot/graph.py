@@ -11,7 +11,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from skrand.linalg.threads import single_threaded_blas
 
-__all__ = ["Graph", "neighbour_graph", "neighbours"]
+__all__ = ["Graph", "nearest_others", "neighbour_graph", "neighbours"]
 
 #: Up to this many rows, distances are computed at once and the graph is made as a dense array.
 _DENSE = 1500
@@ -65,17 +65,15 @@ def neighbour_graph(X: np.ndarray, k: int) -> Graph:
     """
     n = len(X)
     if n <= _DENSE:
-        D = _distances(X, X)
-        np.fill_diagonal(D, np.inf)
         A = np.zeros((n, n), dtype=X.dtype)
-        A[np.arange(n)[:, None], _smallest(D, k)] = 1.0
+        A[np.arange(n)[:, None], nearest_others(X, k)] = 1.0
         A += A.T
         root = 1.0 / np.sqrt(A.sum(axis=1))
         rows, indices = np.nonzero(A)
         weights = A[rows, indices] * root[rows] * root[indices]
         counts = np.bincount(rows, minlength=n)
     else:
-        near = _search(X, k).ravel()
+        near = nearest_others(X, k).ravel()
         A = sp.csr_array(
             (np.ones(n * k, dtype=X.dtype), near, np.arange(0, n * k + 1, k)), shape=(n, n)
         )
@@ -108,8 +106,12 @@ def _algorithm(X: np.ndarray) -> str:
     return "auto" if X.shape[1] <= 8 else "brute"
 
 
-def _search(X: np.ndarray, k: int) -> np.ndarray:
-    """Return the `k` nearest other rows of each row."""
+def nearest_others(X: np.ndarray, k: int) -> np.ndarray:
+    """Return the positions of the `k` nearest other rows of each row, (n, k)."""
+    if len(X) <= _DENSE:
+        D = _distances(X, X)
+        np.fill_diagonal(D, np.inf)
+        return _smallest(D, k)
     if len(X) > APPROXIMATE and find_spec("hnswlib"):
         return _hnswlib(X, k)
     if len(X) > APPROXIMATE and find_spec("pynndescent"):

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import expit
 
+from skrand._validation import check_real
 from skrand.base import Monitor, Solution, Solver
 from skrand.fewshot.problem import TransductiveLabelling
 from skrand.fewshot.rules import MixtureRule
@@ -14,10 +15,8 @@ from skrand.fewshot.solvers.clustering import Clustering
 
 __all__ = ["Auto"]
 
-#: Balance is believed if forcing it makes neighbours disagree by less than this, as a fraction of
-#: all pairs; the width says how gradually. Set on episodes of five sets of features, balanced and
-#: not, and checked on those left out (benchmarks/fewshot.py).
-TOLERANCE, WIDTH = 0.06, 0.02
+#: How gradually belief in balance passes from one to zero, in the units of `balance_tolerance`.
+WIDTH = 0.02
 
 #: Below so many queries a class, nothing can be said of balance.
 QUERIES = 5
@@ -36,6 +35,11 @@ class Auto(Solver):
 
     Parameters
     ----------
+    balance_tolerance : float, default=0.04
+        Balance is believed if forcing it makes neighbours disagree by less than this share of all
+        pairs more than they did. Zero leaves hardly more than clustering without a prior. The
+        default was set on episodes of five sets of features; ``benchmarks/fewshot.py`` tunes it on
+        some sets and scores it on the others.
     temperature, laplacian, n_neighbors, prior_strength, support_weight, metric, max_iter, tol, \
 n_jobs
         As for :class:`~skrand.fewshot.solvers.Clustering`.
@@ -64,6 +68,7 @@ n_jobs
     def __init__(
         self,
         *,
+        balance_tolerance=0.04,
         temperature="auto",
         laplacian=0.7,
         n_neighbors="auto",
@@ -75,6 +80,7 @@ n_jobs
         tol=1e-2,
         n_jobs=None,
     ):
+        self.balance_tolerance = balance_tolerance
         self.temperature = temperature
         self.laplacian = laplacian
         self.n_neighbors = n_neighbors
@@ -89,7 +95,10 @@ n_jobs
     def _solve(
         self, problem: TransductiveLabelling, rng: np.random.Generator, monitor: Monitor
     ) -> Solution:
-        solver = Clustering(**self.get_params(deep=False))
+        tolerance = check_real(self, "balance_tolerance", self.balance_tolerance)
+        params = self.get_params(deep=False)
+        del params["balance_tolerance"]
+        solver = Clustering(**params)
         if not (isinstance(self.class_prior, str) and self.class_prior == "auto"):
             return solver.solve(problem, rng=rng, callback=monitor)
         solver.class_prior = "free"
@@ -99,7 +108,7 @@ n_jobs
         solver.class_prior = "balanced"
         balanced = solver.solve(problem, rng=rng)
         rise = balanced.extra["disagreement"] - free.extra["disagreement"]
-        belief = float(expit((TOLERANCE - rise) / WIDTH))
+        belief = float(expit((tolerance - rise) / WIDTH))
         return _mixture(free, balanced, belief)
 
 
