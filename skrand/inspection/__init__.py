@@ -7,16 +7,28 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from skrand.inspection.affinity import AffinityDisplay
     from skrand.inspection.convergence import ConvergenceDisplay
+    from skrand.inspection.eigengap import EigengapDisplay
+    from skrand.inspection.principal_angles import PrincipalAnglesDisplay
     from skrand.inspection.transport_plan import TransportPlanDisplay
 
 #: Public name -> module that has it.
 _HOME = {
+    "AffinityDisplay": "skrand.inspection.affinity",
     "ConvergenceDisplay": "skrand.inspection.convergence",
+    "EigengapDisplay": "skrand.inspection.eigengap",
+    "PrincipalAnglesDisplay": "skrand.inspection.principal_angles",
     "TransportPlanDisplay": "skrand.inspection.transport_plan",
 }
 
-__all__ = ["ConvergenceDisplay", "TransportPlanDisplay"]
+__all__ = [
+    "AffinityDisplay",
+    "ConvergenceDisplay",
+    "EigengapDisplay",
+    "PrincipalAnglesDisplay",
+    "TransportPlanDisplay",
+]
 
 
 def __getattr__(name: str) -> object:
