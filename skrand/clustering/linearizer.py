@@ -26,6 +26,7 @@ from skrand.clustering.coding_rate import (
 )
 from skrand.clustering.linearization import ManifoldLinearization, unit_rows_and_norms
 from skrand.clustering.solvers.mcr2 import check_balance
+from skrand.linalg.threads import single_threaded_blas
 
 __all__ = ["ManifoldLinearizer"]
 
@@ -205,7 +206,8 @@ class ManifoldLinearizer(
         if len(X) < self.n_clusters:
             raise ValueError(f"n_samples={len(X)} should be >= n_clusters={self.n_clusters}.")
         initial = self._initial_labels(X)
-        self.feature_map_ = self._feature_map(X).fit(X)
+        with single_threaded_blas():
+            self.feature_map_ = self._feature_map(X).fit(X)
         F = self._features(X)
         problem = ManifoldLinearization(
             F=F,
@@ -290,7 +292,8 @@ class ManifoldLinearizer(
     def _attributes(self, F, x):
         """Return the fitted attributes that follow from a map and a membership."""
         W, P = x
-        Z, _ = unit_rows_and_norms(F @ W)
+        with single_threaded_blas():
+            Z, _ = unit_rows_and_norms(F @ W)
         return {
             "components_": np.ascontiguousarray(W.T),
             "n_components_": W.shape[1],
@@ -301,7 +304,9 @@ class ManifoldLinearizer(
         }
 
     def _represent(self, X):
-        return unit_rows_and_norms(self._features(X) @ self.components_.T)[0]
+        F = self._features(X)
+        with single_threaded_blas():
+            return unit_rows_and_norms(F @ self.components_.T)[0]
 
     def _assign(self, Z):
         lengths = code_lengths_of_covariances(Z, self.covariances_, self.eps2)
@@ -309,8 +314,9 @@ class ManifoldLinearizer(
 
     def _features(self, X):
         """Return the features of the map, in float64 whatever it makes."""
-        F = check_array(self.feature_map_.transform(X), dtype=np.float64, input_name="feature_map")
-        return np.ascontiguousarray(F)
+        with single_threaded_blas():
+            F = self.feature_map_.transform(X)
+        return np.ascontiguousarray(check_array(F, dtype=np.float64, input_name="feature_map"))
 
     def _feature_map(self, X):
         """Make the transformer that `feature_map` names, or clone the one it is."""

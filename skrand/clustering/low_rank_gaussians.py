@@ -56,7 +56,8 @@ class LowRankGaussians:
         with np.errstate(divide="ignore"):
             log_weights = np.log(self.weights)
         for k, (U, variance) in enumerate(zip(self.bases, self.variances, strict=True)):
-            along = (X @ U) ** 2
+            with single_threaded_blas():
+                along = (X @ U) ** 2
             total = variance + self.noise
             # The energy off the subspace and along it apart: no cancellation in the latter.
             off = np.maximum(squared - along.sum(axis=1), 0.0)
@@ -104,7 +105,8 @@ class LowRankGaussians:
         out = base * X
         for U, variance, share in zip(self.bases, self.variances, posterior.T, strict=True):
             gain = scale * (variance + self.noise) / (scale**2 * variance + noisy.noise) - base
-            out += share[:, None] * (((X @ U) * gain) @ U.T)
+            with single_threaded_blas():
+                out += share[:, None] * (((X @ U) * gain) @ U.T)
         return out
 
     def sample(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -155,7 +157,7 @@ def leading_directions(
     weights : ndarray of shape (n,)
         Non-negative.
     dim : int
-        How many; at most d. Directions beyond the points' span complete the basis.
+        How many, from 0 to d. Directions beyond the points' span complete the basis.
 
     Returns
     -------
@@ -164,6 +166,8 @@ def leading_directions(
     eigenvalues : ndarray of shape (dim,)
     trace : float
     """
+    if dim == 0:
+        return np.zeros((X.shape[1], 0)), np.zeros(0), float((weights * (X**2).sum(axis=1)).sum())
     used = np.flatnonzero(weights > _NEGLIGIBLE * weights.max(initial=0.0))
     A = np.sqrt(weights[used])[:, None] * X[used]
     m, d = A.shape

@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer, PolynomialFeatures
+from threadpoolctl import threadpool_limits
 
 from skrand import ManifoldLinearizer, make_solver
 from skrand.clustering import (
@@ -170,6 +171,18 @@ def test_pairwise_needs_no_start_and_agrees_with_prototypes(digits):
     prototypes = ManifoldLinearizer(10, init=model.labels_, **options).fit(X)
     assert abs(clustering_accuracy(y, prototypes.labels_) - found) < 0.02
     assert clustering_accuracy(model.labels_, prototypes.labels_) > 0.98
+
+
+def test_threads_of_blas_change_no_bit():
+    X, _, rough = arcs()
+    X = np.hstack([X, np.random.default_rng(0).normal(size=(200, 30))])
+    fits = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            fits.append(ManifoldLinearizer(2, init=rough, random_state=0).fit(X))
+    for name in ("components_", "membership_", "covariances_"):
+        assert np.array_equal(getattr(fits[0], name), getattr(fits[1], name)), name
+    assert np.array_equal(fits[0].transform(X), fits[1].transform(X))
 
 
 def test_batches_reach_what_all_rows_do():

@@ -220,3 +220,15 @@ def test_callbacks_see_usable_estimators_and_can_stop():
         model.fit(X)
     assert model.n_iter_ == 1
     assert scores[0] == pytest.approx(model.log_likelihood_)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-150, 1.0, 1e150])
+def test_any_scale(scale):
+    """The density has its units; the components do not change with them."""
+    X = np.random.default_rng(10).normal(size=(30, 4))
+    model = LowRankGaussianMixture(2, random_state=0).fit(scale * X)
+    assert np.isfinite(model.log_likelihood_)
+    if scale:
+        plain = LowRankGaussianMixture(2, random_state=0).fit(X)
+        expected = plain.log_likelihood_ - 4 * np.log(scale)
+        assert model.log_likelihood_ == pytest.approx(expected, rel=1e-6)

@@ -131,3 +131,12 @@ def test_number_of_clusters_is_needed(name):
     # Labels tell it too.
     given = SubspaceClustering(X=problem.X, initial=problem.initial, subspace_dim=3)
     assert len(np.unique(solver.solve(given, rng=0).x)) == 4
+
+
+@pytest.mark.parametrize("solver", SOLVERS, ids=repr)
+@pytest.mark.parametrize("rows", [np.zeros((12, 4)), np.ones((12, 4)), np.eye(4)[:3]], ids=len)
+def test_degenerate_rows(solver, rows):
+    """Rows without a direction, all alike, or one a cluster: labels, and no warning."""
+    solution = solver.solve(SubspaceClustering(X=rows, n_clusters=3), rng=0)
+    assert solution.x.shape == (len(rows),)
+    assert np.isfinite(solution.residual)
