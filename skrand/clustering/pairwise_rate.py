@@ -29,7 +29,7 @@ def pairwise_rate(
 ) -> tuple[float, np.ndarray, np.ndarray]:
     """Return the conditional rate and its gradients by Z and by P.
 
-    Cost: ``6 n^2 d^2 + 2 n d^3`` flops. Memory: three arrays of ``n d^2`` numbers.
+    Cost: ``3 n^2 d^2 + 2 n d^3`` flops. Memory: four arrays of ``n d^2`` numbers.
 
     Parameters
     ----------
@@ -48,14 +48,19 @@ def pairwise_rate(
     """
     n, d = Z.shape
     scale = d / eps2
-    outer = (Z[:, :, None] * Z[:, None, :]).reshape(n, d * d)
-    M = (scale * (P.T @ outer)).reshape(n, d, d)
+    # Symmetric matrices are held by their upper triangles, which halves the large products.
+    rows, columns = np.triu_indices(d)
+    place = np.empty((d, d), dtype=np.int64)
+    place[rows, columns] = place[columns, rows] = np.arange(len(rows))
+    outer = Z[:, rows] * Z[:, columns]
+    M = (scale * (P.T @ outer))[:, place]
     M[:, np.arange(d), np.arange(d)] += 1.0
     L = np.linalg.cholesky(M)
     rate = float(np.log(L[:, np.arange(d), np.arange(d)]).sum()) / n
-    inverse = np.linalg.inv(M).reshape(n, d * d)
-    by_membership = (0.5 * scale / n) * (outer @ inverse.T)
-    mixed = (P @ inverse).reshape(n, d, d)
+    inverse = np.linalg.inv(M)[:, rows, columns]
+    twice = np.where(rows == columns, 1.0, 2.0)
+    by_membership = (0.5 * scale / n) * (outer @ (twice * inverse).T)
+    mixed = (P @ inverse)[:, place]
     by_points = (scale / n) * np.einsum("nij,nj->ni", mixed, Z)
     return rate, by_points, by_membership
 

@@ -80,4 +80,6 @@ def test_symmetric_scaling(width):
     kernel = np.abs(X @ X.T) / width
     result = symmetric_scaling(kernel)
     np.testing.assert_allclose(result.P, result.P.T)
+    u = result.potential
+    np.testing.assert_allclose(result.P, np.exp(kernel + u + u[:, None]), rtol=1e-12)
     np.testing.assert_allclose(result.P, sinkhorn(kernel, np.ones(30), np.ones(30), 1.0), atol=1e-8)

@@ -45,9 +45,9 @@ class Pairwise(Solver):
 
     The maps are linear in the features, where the paper has a deep network.
 
-    Cost: ``6 b^2 q^2 + 2 b q^3 + 8 b m q`` flops a step for batches of b rows, m features and q
-    components: some hundred times a step of solver ``prototype``. Memory: ``3 b q^2 + 4 b^2``
-    numbers on top of ``n q``.
+    Cost: ``3 b^2 q^2 + 2 b q^3 + 8 b m q`` flops a step for batches of b rows, m features and q
+    components, whatever the number of clusters. Memory: ``4 b q^2 + 4 b^2`` numbers on top of
+    ``n q``.
 
     Parameters
     ----------
