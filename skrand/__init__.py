@@ -11,6 +11,8 @@ __version__ = "0.1.0.dev0"
 if TYPE_CHECKING:
     from skrand.clustering import LowRankGaussianMixture, ManifoldLinearizer, SubspaceClusterer
     from skrand.completion import LowRankCompleter
+    from skrand.clustering import LowRankGaussianMixture, SubspaceClusterer
+    from skrand.completion import LowRankCompleter, LowRankEntryRegressor
     from skrand.fewshot import TransductiveFewShot
     from skrand.linalg.transformer import SketchTransformer
     from skrand.registry import make_solver
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 _HOME = {
     "CoresetSampler": "skrand.regression",
     "LowRankCompleter": "skrand.completion",
+    "LowRankEntryRegressor": "skrand.completion",
     "LowRankGaussianMixture": "skrand.clustering",
     "ManifoldLinearizer": "skrand.clustering",
     "OTAdapter": "skrand.transport",
@@ -51,6 +54,7 @@ _MODULES = (
 __all__ = [
     "CoresetSampler",
     "LowRankCompleter",
+    "LowRankEntryRegressor",
     "LowRankGaussianMixture",
     "ManifoldLinearizer",
     "OTAdapter",

@@ -192,7 +192,22 @@ def _completion() -> list[Entry]:
             target=f"{at}.estimator:LowRankCompleter",
             task="matrix-completion",
             summary="Imputer of low rank: observed entries come back bit for bit",
-            capabilities={"sparse", "missing", "float32", "inductive", "warm-start"},
+            capabilities={
+                "sparse",
+                "missing",
+                "float32",
+                "inductive",
+                "warm-start",
+                "partial-fit",
+            },
+            since="0.1",
+        ),
+        Entry(
+            kind="estimator",
+            name="LowRankEntryRegressor",
+            target=f"{at}.entries:LowRankEntryRegressor",
+            summary="Regression on (row, column) pairs: ratings, with biases",
+            capabilities={"sample-weight", "float32", "warm-start"},
             since="0.1",
         ),
         solver(

@@ -13,6 +13,9 @@ from skrand.linalg.threads import single_threaded_blas
 
 __all__ = ["Alternation", "Progress", "finish", "pad", "reachable", "solve_side", "start"]
 
+#: Subspace iterations of the spectral start.
+_ITERATIONS = 5
+
 MEASURE, EXACT, CONJUGATE = _kernels.MEASURE, _kernels.EXACT, _kernels.CONJUGATE
 
 
@@ -194,19 +197,21 @@ def start(problem: MatrixCompletion, rng: np.random.Generator, threads: int = 1)
     entries = _centred(problem, state, threads)
     side = problem.sides[0]
     values = entries if problem.weights is None else entries * side.weights
-    other = problem.sides[1]
+    other, transposed = problem.sides[1], values[problem.order]
     width = min(k + 8, m, n)
     block = pad(rng.standard_normal((n, width)).astype(problem.dtype))
     with single_threaded_blas():
-        for _ in range(6):
+        for _ in range(_ITERATIONS):
+            block[:, :width] = np.linalg.qr(block[:, :width])[0]
             Q = np.zeros((m, block.shape[1]), problem.dtype)
             _kernels.adjoint(side.indptr, side.indices, values, block, Q, threads)
             Q[:, :width] = np.linalg.qr(Q[:, :width])[0]
             block = np.zeros((n, block.shape[1]), problem.dtype)
-            _kernels.adjoint(other.indptr, other.indices, values[problem.order], Q, block, threads)
-            W, s, Zt = np.linalg.svd(block[:, :width], full_matrices=False)
-            block[:, :width] = W
-    problem.oracles["passes"] += 6
+            _kernels.adjoint(other.indptr, other.indices, transposed, Q, block, threads)
+        W, R = np.linalg.qr(block[:, :width])
+        P, s, Zt = np.linalg.svd(R)
+        left, right = Q[:, :width] @ Zt.T, W @ P
+    problem.oracles["passes"] += _ITERATIONS
     norm = float(s[0])
     if isinstance(problem.init, str):
         if problem.init == "random":
@@ -215,9 +220,7 @@ def start(problem: MatrixCompletion, rng: np.random.Generator, threads: int = 1)
             U, V = U * scale, V * scale
         else:
             share = problem.X.nnz / (m * n)
-            U, V = (
-                _without_spikes(F[:, :k] * np.sqrt(s[:k] / share)) for F in (Q[:, :width] @ Zt.T, W)
-            )
+            U, V = (_without_spikes(F[:, :k] * np.sqrt(s[:k] / share)) for F in (left, right))
     else:
         U, V = problem.init
     state.factors[0][:, :k], state.factors[1][:, :k] = U, V

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skrand._validation import check_boolean, check_option, fail_parameter
 from skrand.completion.model import LowRankModel
+from skrand.completion.streaming import ColumnSums
 
 __all__ = ["LowRankCompleter", "refuse_duplicates"]
 
@@ -212,9 +213,60 @@ class LowRankCompleter(OneToOneFeatureMixin, TransformerMixin, LowRankModel):
             raise ValueError("X has no observed entry.")
         counts = np.bincount(observed.indices, minlength=observed.shape[1])
         self._with_missing = np.flatnonzero(counts < observed.shape[0])
-        kept = (counts > 0) | self.keep_empty_features
-        self._kept = np.flatnonzero(kept)
-        return self._fit_entries(observed if kept.all() else observed[:, self._kept])
+        self._kept = np.flatnonzero((counts > 0) | self.keep_empty_features)
+        self._sums = None
+        return self._fit_entries(self._columns(observed))
+
+    def partial_fit(self, X, y=None):
+        """Take in further rows: find their factors, then refresh the columns' factors.
+
+        A column's factor and bias solve the ridge regression on all rows seen so far, at the row
+        factors that these had when they came: the sums that this takes are kept, the rows are not.
+        The first call is `fit`. After a `fit`, the rows that are gone count as if their entries had
+        been missing at random. `U_` and `row_bias_` are those of the last rows.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows. Features without an entry in the first call stay without.
+        y : object, default=None
+            Not used.
+
+        Returns
+        -------
+        self : object
+
+        Notes
+        -----
+        Cost: ``O(nnz rank^2 + n_features rank^3)`` flops a call, ``n_features rank^2`` numbers.
+        """
+        first = not hasattr(self, "V_")
+        if first:
+            self.fit(X)
+        observed = self._columns(self._observed(self._validate(X, reset=False)))
+        if self._sums is None:
+            biased = self.biases in ("col", "both")
+            by_count = self.alpha_scaling == "count"
+            self._sums = ColumnSums(len(self.V_), self.rank_, biased, by_count)
+            if not first:
+                self._sums.assume(self.U_, self.observed_counts_[1], self.V_, self.col_bias_)
+        if not first:
+            self.U_, self.row_bias_ = self._fold_in(observed)
+        self._sums.add(observed, self.U_, self.row_bias_ + self.intercept_)
+        if first:
+            return self
+        self.V_, self.col_bias_ = self._sums.solve(self.alpha_, self.V_, self.col_bias_)
+        # The rows once more, for the columns' new factors.
+        self.U_, self.row_bias_ = self._fold_in(observed)
+        self.observed_counts_ = np.diff(observed.indptr), self._sums.counts.astype(np.int64)
+        return self
+
+    def adopt_columns(self, counts, n_rows):
+        """Take the columns of a model that was fitted elsewhere; see :meth:`to_completer`."""
+        self.n_features_in_ = len(counts)
+        self._kept = np.arange(len(counts))
+        self._with_missing = np.flatnonzero(counts < n_rows)
+        self._sums = None
 
     def transform(self, X):
         """Fill in the missing entries of rows, new ones too.
