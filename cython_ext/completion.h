@@ -187,11 +187,100 @@ static inline void NAME(conjugate)(
     }
 }
 
+/* Coordinate descent on the row's normal equations, from x; not below zero if `positive`. */
+static inline void NAME(coordinate)(
+    const REAL *tile, const REAL *w, REAL alpha, int positive, double eta, ptrdiff_t sweeps,
+    ptrdiff_t n, ptrdiff_t used, ptrdiff_t q, REAL *e, REAL *x, REAL *square)
+{
+    for (ptrdiff_t j = 0; j < used; j++) {
+        square[j] = 0;
+        for (ptrdiff_t i = 0; i < n; i++)
+            square[j] += (w ? w[i] : 1) * tile[i * q + j] * tile[i * q + j];
+    }
+    for (ptrdiff_t sweep = 0; sweep < sweeps; sweep++) {
+        double moved = 0, length = 0;
+        for (ptrdiff_t j = 0; j < used; j++) {
+            REAL pull = -alpha * x[j], curvature = square[j] + alpha, next;
+            for (ptrdiff_t i = 0; i < n; i++)
+                pull += (w ? w[i] * e[i] : e[i]) * tile[i * q + j];
+            if (!(curvature > 0))
+                continue;
+            next = x[j] + pull / curvature;
+            if (positive && next < 0)
+                next = 0;
+            for (ptrdiff_t i = 0; i < n; i++)
+                e[i] -= (next - x[j]) * tile[i * q + j];
+            moved += (double) curvature * (double) (next - x[j]) * (double) (next - x[j]);
+            length += (double) curvature * (double) next * (double) next;
+            x[j] = next;
+        }
+        if (moved <= eta * eta * length)
+            return;
+    }
+}
+
+/* As conjugate, preconditioned by the Cholesky factor of a CountSketch of the tile: `rows` sums of
+ * its rows with random signs. */
+static inline void NAME(sketched)(
+    const REAL *tile, const REAL *w, REAL alpha, double eta, ptrdiff_t steps, ptrdiff_t n,
+    ptrdiff_t used, ptrdiff_t q, ptrdiff_t rows, REAL *g, REAL *d, REAL *p, REAL *y, REAL *z,
+    REAL *pivots, REAL *sketch, REAL *G)
+{
+    double rho = 0, start = 0, trace = 0;
+    memset(sketch, 0, (size_t) (rows * q) * sizeof(REAL));
+    for (ptrdiff_t i = 0; i < n; i++) {
+        uint32_t random[4];
+        REAL size = w ? (REAL) sqrt((double) w[i]) : 1;
+        skrand_philox(0, (uint64_t) i, 0, 0, random);
+        NAME(axpy)(random[1] & 1 ? size : -size, tile + i * q,
+                   sketch + (ptrdiff_t) (random[0] % (uint64_t) rows) * q, q);
+    }
+    NAME(gram)(sketch, NULL, rows, used, q, G);
+    for (ptrdiff_t j = 0; j < used; j++)
+        trace += (double) G[j * q + j];
+    for (ptrdiff_t j = 0; j < used; j++)
+        G[j * q + j] += alpha + (REAL) (EPSILON * trace);
+    NAME(factorise)(G, pivots, used, q, (REAL) (0.1 * EPSILON * trace));
+    memcpy(p, g, (size_t) q * sizeof(REAL));
+    NAME(substitute)(G, pivots, used, q, p);
+    for (ptrdiff_t j = 0; j < q; j++) {
+        rho += (double) p[j] * (double) g[j];
+        start += (double) g[j] * (double) g[j];
+    }
+    for (ptrdiff_t step = 0; step < steps && rho > 0; step++) {
+        double curvature = 0, next = 0, left = 0;
+        NAME(normal_product)(tile, w, p, n, q, y);
+        for (ptrdiff_t j = 0; j < q; j++) {
+            y[j] += alpha * p[j];
+            curvature += (double) p[j] * (double) y[j];
+        }
+        if (!(curvature > 0))
+            return;
+        for (ptrdiff_t j = 0; j < q; j++) {
+            d[j] += (REAL) (rho / curvature) * p[j];
+            g[j] -= (REAL) (rho / curvature) * y[j];
+            left += (double) g[j] * (double) g[j];
+        }
+        if (left <= eta * eta * start)
+            return;
+        memcpy(z, g, (size_t) q * sizeof(REAL));
+        NAME(substitute)(G, pivots, used, q, z);
+        for (ptrdiff_t j = 0; j < q; j++)
+            next += (double) z[j] * (double) g[j];
+        for (ptrdiff_t j = 0; j < q; j++)
+            p[j] = z[j] + (REAL) (next / rho) * p[j];
+        rho = next;
+    }
+}
+
 /* Space that a row of n entries needs, in numbers. */
-static inline size_t NAME(space)(ptrdiff_t n, ptrdiff_t q, int exact)
+static inline size_t NAME(space)(ptrdiff_t n, ptrdiff_t q, int mode)
 {
     ptrdiff_t side = n < q ? n + LANES : q;
-    size_t square = exact || n <= SKRAND_SHORT ? (size_t) (side * side) : 0;
+    int exact = mode == SKRAND_EXACT || mode == SKRAND_SKETCHED || n <= SKRAND_SHORT;
+    size_t square = exact ? (size_t) (side * side) : 0;
+    if (mode == SKRAND_SKETCHED && n > SKRAND_SKETCH_ROWS * q)
+        square += (size_t) (SKRAND_SKETCH_ROWS * q * q);
     return (size_t) (n * (q + 5) + 8 * q) + square;
 }
 
@@ -210,11 +299,24 @@ static void NAME(solve_row)(
         b[i] = value[i] - offset[index[i]];
     }
     *loss = NAME(misfit)(tile, w, b, x, alpha, n, q, e, g, r, gradient, size);
-    if (mode == SKRAND_MEASURE)
+    if (mode == SKRAND_POSITIVE || mode == SKRAND_MEASURE_POSITIVE)
+        /* At zero only an upward pull counts. */
+        for (ptrdiff_t j = 0; j < used; j++)
+            if (x[j] <= 0 && g[j] < 0)
+                *gradient -= (double) g[j] * (double) g[j];
+    if (mode == SKRAND_MEASURE || mode == SKRAND_MEASURE_POSITIVE)
         return;
     if (n == 0) {
         memset(x, 0, (size_t) q * sizeof(REAL));
         return;
+    }
+    if (mode == SKRAND_COORDINATE || mode == SKRAND_POSITIVE) {
+        NAME(coordinate)(tile, w, alpha, mode == SKRAND_POSITIVE, eta, steps, n, used, q, e, x, d);
+        return;
+    }
+    if (mode == SKRAND_SKETCHED && n <= SKRAND_SKETCH_ROWS * q) {
+        mode = SKRAND_EXACT;
+        steps = 1;
     }
     if (n < used && (mode == SKRAND_EXACT || n <= SKRAND_SHORT)) {
         /* Fewer entries than unknowns: x = tile^T y, of minimum norm as alpha goes to 0. */
@@ -245,6 +347,12 @@ static void NAME(solve_row)(
     memset(d, 0, (size_t) q * sizeof(REAL));
     if (mode == SKRAND_CONJUGATE) {
         NAME(conjugate)(tile, w, scale, alpha, eta, steps, n, q, g, d, p, v, z);
+        NAME(axpy)(1, d, x, q);
+        return;
+    }
+    if (mode == SKRAND_SKETCHED) {
+        NAME(sketched)(tile, w, alpha, eta, steps, n, used, q, SKRAND_SKETCH_ROWS * q, g, d, p, v, z,
+                       pivots, G + q * q, G);
         NAME(axpy)(1, d, x, q);
         return;
     }

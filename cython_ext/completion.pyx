@@ -23,6 +23,13 @@ cdef extern from *:
     #define SKRAND_MEASURE 0
     #define SKRAND_EXACT 1
     #define SKRAND_CONJUGATE 2
+    #define SKRAND_COORDINATE 3
+    #define SKRAND_POSITIVE 4
+    #define SKRAND_MEASURE_POSITIVE 5
+    #define SKRAND_SKETCHED 6
+
+    /* Rows of a sketch for each unknown; shorter rows of the matrix are solved exactly. */
+    #define SKRAND_SKETCH_ROWS 4
 
     /* Rows of at most so many entries, and fewer than unknowns, are solved exactly in any mode. */
     #define SKRAND_SHORT 24
@@ -45,6 +52,10 @@ cdef extern from *:
     const int SKRAND_MEASURE
     const int SKRAND_EXACT
     const int SKRAND_CONJUGATE
+    const int SKRAND_COORDINATE
+    const int SKRAND_POSITIVE
+    const int SKRAND_MEASURE_POSITIVE
+    const int SKRAND_SKETCHED
     size_t skrand_completion_f_space(ptrdiff_t, ptrdiff_t, int) noexcept nogil
     size_t skrand_completion_d_space(ptrdiff_t, ptrdiff_t, int) noexcept nogil
     void skrand_completion_f_solve_row(
@@ -69,6 +80,10 @@ cdef extern from *:
 MEASURE = SKRAND_MEASURE
 EXACT = SKRAND_EXACT
 CONJUGATE = SKRAND_CONJUGATE
+COORDINATE = SKRAND_COORDINATE
+POSITIVE = SKRAND_POSITIVE
+MEASURE_POSITIVE = SKRAND_MEASURE_POSITIVE
+SKETCHED = SKRAND_SKETCHED
 
 
 def lanes(size_t itemsize):
@@ -90,9 +105,9 @@ cdef int _segment(
     for i in range(first, last):
         n = indptr[i + 1] - indptr[i]
         if floating is float:
-            need = skrand_completion_f_space(n, q, mode == SKRAND_EXACT)
+            need = skrand_completion_f_space(n, q, mode)
         else:
-            need = skrand_completion_d_space(n, q, mode == SKRAND_EXACT)
+            need = skrand_completion_d_space(n, q, mode)
         most = max(most, need)
     space = <floating *> malloc(most * sizeof(floating))
     if space == NULL:
@@ -163,9 +178,13 @@ def solve_rows(
     used : int
         Columns of `fixed` in use.
     mode : int
-        MEASURE, EXACT (Cholesky, `steps` refinements) or CONJUGATE (at most `steps` steps).
+        MEASURE, EXACT (Cholesky, `steps` refinements), CONJUGATE (at most `steps` steps),
+        SKETCHED (the same, preconditioned by a sketch of the row's own regression), or
+        COORDINATE and POSITIVE (at most `steps` rounds of coordinate descent; the latter keeps x
+        from falling below 0, and MEASURE_POSITIVE measures its gradient).
     eta : float
-        Conjugate gradients stop at this fraction of the gradient that they started with.
+        Conjugate gradients stop at this fraction of the gradient that they started with,
+        coordinate descent when a round moves x by less than this fraction.
     steps, threads : int
     """
     cdef ptrdiff_t part, parts = cuts.shape[0] - 1, m = indptr.shape[0] - 1, q = fixed.shape[1]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from skrand.clustering import LowRankGaussianMixture, ManifoldLinearizer, SubspaceClusterer
     from skrand.completion import LowRankCompleter
     from skrand.clustering import LowRankGaussianMixture, SubspaceClusterer
-    from skrand.completion import LowRankCompleter, LowRankEntryRegressor
+    from skrand.completion import LowRankCompleter
     from skrand.fewshot import TransductiveFewShot
     from skrand.linalg.transformer import SketchTransformer
     from skrand.registry import make_solver

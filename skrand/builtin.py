@@ -202,14 +202,6 @@ def _completion() -> list[Entry]:
             },
             since="0.1",
         ),
-        Entry(
-            kind="estimator",
-            name="LowRankEntryRegressor",
-            target=f"{at}.entries:LowRankEntryRegressor",
-            summary="Regression on (row, column) pairs: ratings, with biases",
-            capabilities={"sample-weight", "float32", "warm-start"},
-            since="0.1",
-        ),
         solver(
             name="auto",
             target=f"{at}.solvers.auto:Auto",
@@ -230,6 +222,52 @@ def _completion() -> list[Entry]:
             reference=(
                 "Y. Zhou, D. Wilkinson, R. Schreiber, R. Pan. Large-scale Parallel Collaborative "
                 "Filtering for the Netflix Prize. AAIM 2008. doi:10.1007/978-3-540-68880-8_32"
+            ),
+        ),
+        solver(
+            name="softimpute",
+            target=f"{at}.solvers.softimpute:SoftImpute",
+            summary="Shrinks singular values, along a path: finds the rank",
+            reference=(
+                "R. Mazumder, T. Hastie, R. Tibshirani. Spectral Regularization Algorithms for "
+                "Learning Large Incomplete Matrices. JMLR 11, 2010"
+            ),
+        ),
+        solver(
+            name="softimpute-als",
+            target=f"{at}.solvers.softimpute:SoftImputeALS",
+            summary="Alternating ridge regressions on the filled-in matrix",
+            reference=(
+                "T. Hastie, R. Mazumder, J. Lee, R. Zadeh. Matrix Completion and Low-Rank SVD via "
+                "Fast Alternating Least Squares. JMLR 16, 2015. arXiv:1410.2596"
+            ),
+        ),
+        solver(
+            name="scaledgd",
+            target=f"{at}.solvers.scaledgd:ScaledGradientDescent",
+            summary="Gradients, preconditioned by the other factor",
+            reference=(
+                "T. Tong, C. Ma, Y. Chi. Accelerating Ill-Conditioned Low-Rank Matrix Estimation "
+                "via Scaled Gradient Descent. JMLR 22, 2021. arXiv:2005.08898"
+            ),
+        ),
+        solver(
+            name="lrgeomcg",
+            target=f"{at}.solvers.scaledgd:RiemannianCG",
+            summary="Conjugate gradients on matrices of fixed rank",
+            reference=(
+                "B. Vandereycken. Low-Rank Matrix Completion by Riemannian Optimization. "
+                "SIAM J. Optim. 23, 2013. arXiv:1209.3834"
+            ),
+        ),
+        solver(
+            name="ccd",
+            target=f"{at}.solvers.ccd:CoordinateDescent",
+            summary="Coordinate descent: factors that are not negative",
+            reference=(
+                "H.-F. Yu, C.-J. Hsieh, S. Si, I. Dhillon. Scalable Coordinate Descent Approaches "
+                "to Parallel Matrix Factorization for Recommender Systems. ICDM 2012. "
+                "doi:10.1109/ICDM.2012.168"
             ),
         ),
     ]

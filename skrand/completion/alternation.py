@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from skrand._ext import completion as _kernels
-from skrand.base import Solution
+from skrand.base import Monitor, Solution
 from skrand.completion.problem import Factors, MatrixCompletion, Side
 from skrand.linalg.threads import single_threaded_blas
 
-__all__ = ["Alternation", "Progress", "finish", "pad", "reachable", "solve_side", "start"]
+__all__ = [
+    "Alternation",
+    "Progress",
+    "descend",
+    "finish",
+    "fold_in_options",
+    "pad",
+    "reachable",
+    "solve_side",
+    "start",
+]
 
 #: Subspace iterations of the spectral start.
 _ITERATIONS = 5
 
 MEASURE, EXACT, CONJUGATE = _kernels.MEASURE, _kernels.EXACT, _kernels.CONJUGATE
+COORDINATE, POSITIVE, SKETCHED = _kernels.COORDINATE, _kernels.POSITIVE, _kernels.SKETCHED
+#: Rounds of coordinate descent for a row that must be right, and when they end.
+_ROUNDS, _ROUND_TOL = 500, 1e-12
 
 
 def pad(A: np.ndarray, columns: int = 0) -> np.ndarray:
@@ -147,13 +161,46 @@ class Alternation:
         out += np.repeat(rows.astype(out.dtype), np.diff(X.indptr)) + columns[X.indices]
         return np.subtract(X.data, out, out=out)
 
+    def pull(self, side: int, values: np.ndarray, F: np.ndarray) -> np.ndarray:
+        """Return the sparse matrix (or its transpose, for side 1) of some values, times F."""
+        data = self.problem.sides[side]
+        if side:
+            values = values[self.problem.order]
+        width = F.shape[1]
+        F = pad(F.astype(self.problem.dtype, copy=False))
+        out = np.empty((len(data.indptr) - 1, F.shape[1]), self.problem.dtype)
+        _kernels.adjoint(data.indptr, data.indices, values, F, out, self.threads)
+        self.problem.oracles["passes"] += 1
+        return out[:, :width]
+
+    def products(self, U: np.ndarray, V: np.ndarray) -> np.ndarray:
+        """Return ``U_i . V_j`` for each observed entry, by row."""
+        side, dtype = self.problem.sides[0], self.problem.dtype
+        out = np.empty_like(self.problem.X.data)
+        U, V = (pad(F.astype(dtype, copy=False)) for F in (U, V))
+        _kernels.products(side.indptr, side.indices, U, V, out, self.threads)
+        self.problem.oracles["passes"] += 1
+        return out
+
+    def measure(self) -> tuple[float, float, float]:
+        """Return squared misfit, objective, and norm of the gradient relative to that at zero."""
+        mode = _kernels.MEASURE_POSITIVE if self.problem.nonneg else MEASURE
+        seen = [self.half(side, self.problem.alpha, mode=mode) for side in (0, 1)]
+        gradient, size = (sum(getattr(p, name) for p in seen) for name in ("gradient", "size"))
+        residual = float(np.sqrt(gradient / size)) if size > 0 else float(gradient > 0)
+        misfit = seen[0].misfit
+        return misfit, misfit + self.penalty(self.problem.alpha), residual
+
     def order_factors(self) -> np.ndarray:
         """Make the columns of V orthogonal, longest first; return the singular values of U V^T.
 
         Both factors get singular vectors times the roots of singular values. Where the penalty
         weighs rows unequally that would change it, and the factors are rotated instead.
+        Non-negative factors are sorted by the size of their products, and scaled.
         """
         k = self.rank
+        if self.problem.nonneg:
+            return self._sort_columns()
         U, V = (factor[:, :k].astype(np.float64) for factor in self.factors)
         with single_threaded_blas():
             (Q0, R0), (Q1, R1) = np.linalg.qr(U), np.linalg.qr(V)
@@ -167,6 +214,27 @@ class Alternation:
         sign = np.where(V[top, np.arange(k)] < 0, -1.0, 1.0)
         self.factors[0][:, :k], self.factors[1][:, :k] = U * sign, V * sign
         return s
+
+    def _sort_columns(self) -> np.ndarray:
+        k = self.rank
+        U, V = (factor[:, :k].astype(np.float64) for factor in self.factors)
+        lengths = [np.linalg.norm(F, axis=0) for F in (U, V)]
+        order = np.argsort(-lengths[0] * lengths[1], kind="stable")
+        if self.problem.alpha == 0 or self.problem.alpha_scaling == "constant":
+            root = np.sqrt(lengths[0] * lengths[1])
+            U, V = (
+                F * np.divide(root, size, out=np.zeros(k), where=size > 0)
+                for F, size in zip((U, V), lengths, strict=True)
+            )
+        self.factors[0][:, :k], self.factors[1][:, :k] = U[:, order], V[:, order]
+        with single_threaded_blas():
+            R = [np.linalg.qr(F, mode="r") for F in (U, V)]
+            return np.linalg.svd(R[0] @ R[1].T, compute_uv=False)
+
+    def solve_rows(self) -> None:
+        """Solve the rows from zero, as rows that come later are."""
+        self.factors[0][:] = 0
+        self.half(0, self.problem.alpha, **fold_in_options(self.problem.nonneg))
 
     def answer(self) -> Factors:
         """Return the factors without their padding."""
@@ -223,6 +291,8 @@ def start(problem: MatrixCompletion, rng: np.random.Generator, threads: int = 1)
             U, V = (_without_spikes(F[:, :k] * np.sqrt(s[:k] / share)) for F in (left, right))
     else:
         U, V = problem.init
+    if problem.nonneg:
+        U, V = np.abs(U), np.abs(V)
     state.factors[0][:, :k], state.factors[1][:, :k] = U, V
     return state, norm
 
@@ -260,12 +330,8 @@ def finish(
     That is how rows that come later are folded in, so that those of the fit do not differ.
     """
     singular_values = state.order_factors()
-    state.factors[0][:] = 0
-    state.half(0, problem.alpha, steps=3)
-    # Rows are solved, so what is left of their gradient is rounding.
-    seen = [state.half(side, problem.alpha, mode=MEASURE) for side in (0, 1)]
-    gradient, size = (sum(getattr(p, name) for p in seen) for name in ("gradient", "size"))
-    residual = float(np.sqrt(gradient / size)) if size > 0 else float(gradient > 0)
+    state.solve_rows()
+    misfit, objective, residual = state.measure()
     converged = residual <= tol
     return Solution(
         x=state.answer(),
@@ -275,8 +341,43 @@ def finish(
         message="" if converged else message,
         extra={
             "singular_values": singular_values,
-            "rmse": float(np.sqrt(seen[0].misfit / problem.total)),
-            "objective": seen[0].misfit + state.penalty(problem.alpha),
+            "rmse": float(np.sqrt(misfit / problem.total)),
+            "objective": objective,
             **(extra or {}),
         },
     )
+
+
+def fold_in_options(nonneg: bool) -> dict:
+    """Return the options of a half step that solves rows as well as rounding allows."""
+    if nonneg:
+        return {"mode": POSITIVE, "steps": _ROUNDS, "eta": _ROUND_TOL}
+    return {"mode": EXACT, "steps": 3}
+
+
+def descend(
+    state: Alternation,
+    step: Callable[[], None],
+    monitor: Monitor,
+    tol: float,
+    max_iter: int,
+    *,
+    free: int = 0,
+) -> tuple[int, float]:
+    """Repeat a step until the gradient is small; return iterations and the relative gradient.
+
+    The first `free` steps are taken without looking at it: a path is not left before its end.
+    """
+    residual = np.inf
+    for n_iter in range(1, max_iter + 1):
+        step()
+        misfit, _, residual = state.measure()
+        record = {
+            "iteration": n_iter,
+            "residual": residual,
+            "rmse": float(np.sqrt(misfit / state.problem.total)),
+            "x": state.answer,
+        }
+        if monitor(record) or (n_iter > free and residual <= tol):
+            break
+    return n_iter, residual

@@ -19,7 +19,7 @@ from skrand._validation import (
     fail_parameter,
 )
 from skrand.base import SolverMixin
-from skrand.completion.alternation import pad, solve_side
+from skrand.completion.alternation import fold_in_options, pad, solve_side
 from skrand.completion.problem import Factors, MatrixCompletion, Side
 from skrand.completion.selection import select
 from skrand.exceptions import RankWarning
@@ -154,7 +154,7 @@ class LowRankModel(SolverMixin, BaseEstimator):
             rank + row_biased,
             self.alpha_,
             x,
-            steps=3,
+            **fold_in_options(self.nonneg),
             threads=effective_n_jobs(check_n_jobs(self, self.n_jobs)),
         )
         return np.ascontiguousarray(x[:, :rank]), x[:, rank].copy()

@@ -177,6 +177,11 @@ class MatrixCompletion(Problem):
         return self.X.nnz / max(1, k * (m + n - k) + biases)
 
     @cached_property
+    def row_of_entry(self) -> np.ndarray:
+        """Row of each entry."""
+        return np.repeat(np.arange(self.shape[0]), np.diff(self.X.indptr))
+
+    @cached_property
     def order(self) -> np.ndarray:
         """For each entry by column, its place among the entries by row."""
         places = sp.csr_array(
@@ -339,5 +344,10 @@ def gradients(problem: MatrixCompletion, x: Factors) -> tuple[np.ndarray, np.nda
 def stationarity(problem: MatrixCompletion, x: Factors) -> float:
     """Norm of the gradient relative to the one that each side has at zero."""
     gU, gV, size = gradients(problem, x)
+    if problem.nonneg:
+        # At zero only a downward slope counts.
+        for gradient, factor in ((gU, x.U), (gV, x.V)):
+            g = gradient[:, :-1]
+            g[(factor <= 0) & (g > 0)] = 0.0
     norm = float(np.sqrt(np.sum(gU**2) + np.sum(gV**2)))
     return norm / size if size > 0 else float(norm > 0)

@@ -227,6 +227,18 @@ def test_rank_and_penalty_by_holdout():
     assert errors[0] < 0.8 * errors[1]
 
 
+def test_factors_that_may_not_be_negative():
+    rng = np.random.default_rng(0)
+    M = rng.uniform(size=(60, 2)) @ rng.uniform(size=(2, 40))
+    A = np.where(rng.uniform(size=M.shape) < 0.6, M, np.nan)
+    model = make(rank=2, nonneg=True, alpha=1e-3)
+    filled = model.fit_transform(A)
+    assert model.solver_ == "ccd"
+    assert min(model.U_.min(), model.V_.min()) >= 0
+    assert rmse(filled, M) < 0.01
+    assert np.array_equal(model.transform(A), filled)
+
+
 def test_warm_start(data):
     _M, X = data
     model = make(warm_start=True).fit(X)

@@ -3,10 +3,20 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from scipy.optimize import nnls
 
 from skrand._ext import completion as kernels
 from skrand.completion import MatrixCompletion
-from skrand.completion.alternation import CONJUGATE, EXACT, MEASURE, pad, solve_side
+from skrand.completion.alternation import (
+    CONJUGATE,
+    COORDINATE,
+    EXACT,
+    MEASURE,
+    SKETCHED,
+    fold_in_options,
+    pad,
+    solve_side,
+)
 from skrand.completion.problem import Side
 
 
@@ -68,6 +78,35 @@ def test_conjugate_gradients_from_a_warm_start():
     before = solve_side(side, fixed, offset, 30, 0.5, start, **options)[1]
     after = solve_side(side, fixed, offset, 30, 0.5, start, mode=MEASURE)[1]
     assert (np.sqrt(after) <= 0.1001 * np.sqrt(before)).all()
+
+
+def test_sketched_rows():
+    X, weights, fixed, offset, x = make(m=30, n=400, k=7, share=0.7)
+    side = Side.of(X, weights, False)
+    assert np.median(np.diff(X.indptr)) > 4 * fixed.shape[1]
+    want = rows_by_numpy(X, weights, fixed, offset, 0.5, 7)
+    solve_side(side, fixed, offset, 7, 0.5, x, mode=SKETCHED, steps=40, eta=1e-11)
+    np.testing.assert_allclose(x[:, :7], want, rtol=1e-7, atol=1e-8)
+
+
+@pytest.mark.parametrize("weighted", [True, False])
+def test_rows_that_may_not_be_negative(weighted):
+    X, weights, fixed, offset, x = make(k=5, weighted=weighted)
+    side = Side.of(X, weights, False)
+    x[:] = 0
+    solve_side(side, fixed, offset, 5, 0.3, x, **fold_in_options(True))
+    for i in range(2, len(x)):
+        part = slice(X.indptr[i], X.indptr[i + 1])
+        j = X.indices[part]
+        w = np.sqrt(1.0 if weights is None else weights[part])
+        A = np.vstack([(w * fixed[j, :5].T).T, np.sqrt(0.3) * np.eye(5)])
+        b = np.concatenate([w * (X.data[part] - offset[j]), np.zeros(5)])
+        np.testing.assert_allclose(x[i, :5], nnls(A, b)[0], atol=1e-8)
+    assert (x[:, :5] == 0).any()
+    free = np.zeros_like(x)
+    solve_side(side, fixed, offset, 5, 0.3, free, mode=COORDINATE, steps=2000, eta=1e-14)
+    want = rows_by_numpy(X, weights, fixed, offset, 0.3, 5)
+    np.testing.assert_allclose(free[:, :5], want, rtol=1e-6, atol=1e-7)
 
 
 def test_figures():

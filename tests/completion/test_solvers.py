@@ -6,7 +6,16 @@ import scipy.sparse as sp
 
 from skrand.completion import MatrixCompletion, MatrixCompletionTask
 from skrand.completion.problem import stationarity, value_and_gradient
-from skrand.completion.solvers import AlternatingLeastSquares, AlternatingMinimisation, Auto
+from skrand.completion.solvers import (
+    AlternatingLeastSquares,
+    AlternatingMinimisation,
+    Auto,
+    CoordinateDescent,
+    RiemannianCG,
+    ScaledGradientDescent,
+    SoftImpute,
+    SoftImputeALS,
+)
 from skrand.exceptions import IncompatibleSolverError
 from tests.completion.matrices import low_rank, rmse
 
@@ -44,6 +53,7 @@ def test_recovers_at_condition_10_and_oversampling_1_5():
         AlternatingLeastSquares(),
         AlternatingMinimisation(),
         AlternatingMinimisation(inner="cg"),
+        AlternatingMinimisation(inner="sketch"),
         AlternatingMinimisation(continuation=10),
         AlternatingMinimisation(continuation=None),
         AlternatingLeastSquares(inner="cg"),
@@ -148,7 +158,57 @@ def test_duller_matrices():
     assert np.isfinite(answer).all()
 
 
-def test_factors_that_may_not_be_negative_are_refused():
-    problem = MatrixCompletion(X=sp.csr_array(np.eye(3)), rank=1, nonneg=True)
-    with pytest.raises(IncompatibleSolverError, match="non-negative"):
-        AlternatingMinimisation().solve(problem)
+@pytest.mark.parametrize(
+    "solver", [SoftImpute(), SoftImputeALS(), ScaledGradientDescent(), RiemannianCG()], ids=str
+)
+def test_others_find_the_same_answer(solver):
+    _M, X = low_rank(120, 90, 3, 4.0, noise=0.1)
+    X.data += np.random.default_rng(0).standard_normal(90)[X.indices]
+    problem = MatrixCompletion(X=X, rank=3, alpha=0.3, biases="col")
+    want = AlternatingMinimisation().solve(problem, rng=0)
+    got = solver.solve(problem, rng=0)
+    assert got.converged
+    np.testing.assert_allclose(got.x.dense(), want.x.dense(), atol=1e-6)
+
+
+def test_soft_thresholding_finds_the_rank():
+    M, X = low_rank(120, 90, 3, 6.0)
+    solution = solve(SoftImpute(tol=1e-8), X, 30, alpha=2.0)
+    assert (solution.extra["singular_values"] > 1e-8).sum() == 3
+    # The optimality of a convex problem: the residual's spectral norm is the penalty.
+    E = np.zeros(M.shape)
+    entries = X.tocoo()
+    places = entries.row, entries.col
+    E[places] = X.data - solution.x.at(*places)
+    assert np.linalg.norm(E, 2) == pytest.approx(2.0, rel=1e-5)
+
+
+@pytest.mark.parametrize("solver", [ScaledGradientDescent(), RiemannianCG()], ids=str)
+def test_gradients_recover_at_condition_10(solver):
+    M, X = low_rank(200, 200, 3, 6.0, condition=10)
+    assert rmse(solve(solver, X, 3).x.dense(), M) <= 1e-6
+
+
+def test_factors_that_may_not_be_negative():
+    rng = np.random.default_rng(0)
+    M = rng.uniform(size=(80, 3)) @ rng.uniform(size=(3, 60))
+    X = sp.csr_array(np.where(rng.uniform(size=M.shape) < 0.5, M, 0.0))
+    problem = MatrixCompletion(X=X, rank=3, nonneg=True, alpha=0.01)
+    for solver in (CoordinateDescent(), Auto()):
+        solution = solver.solve(problem, rng=0)
+        assert solution.converged
+        assert solution.solver == "ccd"
+        assert solution.x.U.min() >= 0
+        assert solution.x.V.min() >= 0
+        assert rmse(solution.x.dense(), M) < 0.02
+        assert stationarity(problem, solution.x) <= 2 * solution.residual + 1e-12
+    for solver in (AlternatingMinimisation(), SoftImpute(), RiemannianCG()):
+        with pytest.raises(IncompatibleSolverError, match=r"non-negative.*Solvers that can.*ccd"):
+            solver.solve(problem)
+
+
+def test_penalties_by_count_have_no_nuclear_norm():
+    X = sp.csr_array(np.ones((4, 4)))
+    problem = MatrixCompletion(X=X, rank=1, alpha=1.0, alpha_scaling="count")
+    with pytest.raises(IncompatibleSolverError, match="nuclear norm"):
+        SoftImpute().solve(problem)

@@ -11,6 +11,7 @@ from skrand.base import Monitor, Solution, Solver
 from skrand.completion.alternation import (
     CONJUGATE,
     EXACT,
+    SKETCHED,
     Alternation,
     finish,
     reachable,
@@ -21,6 +22,7 @@ from skrand.linalg.threads import effective_n_jobs
 
 __all__ = ["AlternatingMinimisation", "Sweeps"]
 
+_MODES = {"cholesky": EXACT, "cg": CONJUGATE, "sketch": SKETCHED}
 #: Up to this rank a row is solved by Cholesky, above by conjugate gradients: where they cost alike.
 _EXACT_RANK = 16
 #: Paths to try, as (levels, most sweeps on one), for ten decades of penalty. With many entries the
@@ -66,9 +68,12 @@ class AlternatingMinimisation(Solver):
         Norm of the gradient to reach, relative to that at zero; at least 4e-6 in float32.
     max_iter : int, default=2000
         Most sweeps, over all paths.
-    inner : {"auto", "cholesky", "cg"}, default="auto"
-        How rows are solved; "auto" is Cholesky up to rank 16. Rows of at most 24 entries, and fewer
-        than unknowns, are always solved exactly.
+    inner : {"auto", "cholesky", "cg", "sketch"}, default="auto"
+        How rows are solved; "auto" is Cholesky up to rank 16 and conjugate gradients above. Rows of
+        at most 24 entries, and fewer than unknowns, are always solved exactly. "sketch" is the
+        published way: conjugate gradients preconditioned by a sketch of the row's own regression,
+        with four rows an unknown. It needs rows of more entries than that, and factorises a matrix
+        for each; slower than either alternative wherever we measured.
     inner_tol : float, default=0.1
         Conjugate gradients stop at this fraction of the gradient that a row starts from.
     continuation : "auto", int or None, default="auto"
@@ -126,13 +131,14 @@ class AlternatingMinimisation(Solver):
     ) -> Solution:
         tol = reachable(check_real(self, "tol", self.tol, 0, closed="neither"), problem)
         max_iter = check_integer(self, "max_iter", self.max_iter, 1)
-        inner = check_option(self, "inner", self.inner, ("auto", "cholesky", "cg"))
+        inner = check_option(self, "inner", self.inner, ("auto", *_MODES))
         eta = check_real(self, "inner_tol", self.inner_tol, 0, 1, closed="neither")
         threads = effective_n_jobs(check_n_jobs(self, self.n_jobs))
         schedules = self._schedules(problem)
         state, norm = start(problem, rng, threads)
-        exact = inner == "cholesky" or (inner == "auto" and problem.rank <= _EXACT_RANK)
-        sweeps = Sweeps(state, monitor, max_iter, exact)
+        if inner == "auto":
+            inner = "cholesky" if problem.rank <= _EXACT_RANK else "cg"
+        sweeps = Sweeps(state, monitor, max_iter, _MODES[inner])
         levels = self._descend(problem, sweeps, norm, schedules, eta)
         sweeps.polish(problem.alpha, 0.5 * tol, eta, _LAST_STEPS)
         return finish(
@@ -193,15 +199,15 @@ class Sweeps:
         Told of every sweep.
     max_iter : int
         Most sweeps.
-    exact : bool
-        Whether rows are solved by Cholesky rather than by conjugate gradients.
+    mode : int
+        How rows are solved, as the kernels number it.
     """
 
-    def __init__(self, state: Alternation, monitor: Monitor, max_iter: int, exact: bool):
+    def __init__(self, state: Alternation, monitor: Monitor, max_iter: int, mode: int):
         self.state = state
         self.monitor = monitor
         self.max_iter = max_iter
-        self.mode = EXACT if exact else CONJUGATE
+        self.mode = mode
         self.count = 0
         self.stopped = False
         self.residual = np.inf
@@ -288,6 +294,8 @@ class Sweeps:
             images, moves = [*images[-_DEPTH:], V.copy()], [*moves[-_DEPTH:], V - old]
             if len(moves) > 1:
                 V[:] = _extrapolate(images, moves)
+                if self.state.problem.nonneg:
+                    np.maximum(V, 0.0, out=V)
 
 
 def _extrapolate(images: list[np.ndarray], moves: list[np.ndarray]) -> np.ndarray:

@@ -7,14 +7,15 @@ import numpy as np
 from skrand.base import Monitor, Solution, Solver
 from skrand.completion.problem import MatrixCompletion
 from skrand.completion.solvers.am import AlternatingMinimisation
+from skrand.completion.solvers.ccd import CoordinateDescent
 
 __all__ = ["Auto"]
 
 
 class Auto(Solver):
-    """Alternating minimisation along a path of penalties.
+    """Alternating minimisation along a path of penalties; coordinate descent if non-negative.
 
-    Cost: that of "am".
+    Cost: that of "am" or "ccd".
 
     Parameters
     ----------
@@ -46,7 +47,10 @@ class Auto(Solver):
         return self._choose(problem).supports(problem)
 
     def _choose(self, problem: MatrixCompletion) -> Solver:
-        return AlternatingMinimisation(tol=self.tol, max_iter=self.max_iter, n_jobs=self.n_jobs)
+        chosen = CoordinateDescent if problem.nonneg else AlternatingMinimisation
+        # Coordinate descent does not get as far: its own tolerance holds unless this one is larger.
+        tol = max(self.tol, chosen().tol)
+        return chosen(tol=tol, max_iter=self.max_iter, n_jobs=self.n_jobs)
 
     def _solve(
         self, problem: MatrixCompletion, rng: np.random.Generator, monitor: Monitor
