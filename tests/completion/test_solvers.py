@@ -193,7 +193,7 @@ def test_factors_that_may_not_be_negative():
     rng = np.random.default_rng(0)
     M = rng.uniform(size=(80, 3)) @ rng.uniform(size=(3, 60))
     X = sp.csr_array(np.where(rng.uniform(size=M.shape) < 0.5, M, 0.0))
-    problem = MatrixCompletion(X=X, rank=3, nonneg=True, alpha=0.01)
+    problem = MatrixCompletion(X=X, rank=3, nonneg=True, alpha=0.1)
     for solver in (CoordinateDescent(), Auto()):
         solution = solver.solve(problem, rng=0)
         assert solution.converged
