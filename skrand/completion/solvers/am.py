@@ -232,8 +232,9 @@ class Sweeps:
         penalty = self.state.penalty(alpha)
         columns = self.state.half(1, alpha, **options)
         self.count += 1
-        # What exact rows leave of their gradient is rounding; inexact ones, a part of what it was.
-        gradient = columns.gradient + (0.0 if self.mode == EXACT else eta**2 * rows.gradient)
+        # What is left of the rows' gradient: rounding, the part asked for, or nobody knows.
+        left = {EXACT: 0.0, CONJUGATE: eta**2, SKETCHED: eta**2}.get(self.mode, 1.0)
+        gradient = columns.gradient + left * rows.gradient
         size = columns.size + rows.size
         self.residual = float(np.sqrt(gradient / size)) if size > 0 else 0.0
         self.misfit = columns.misfit
