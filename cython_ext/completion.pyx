@@ -32,7 +32,7 @@ cdef extern from *:
     #define SKRAND_SKETCH_ROWS 4
 
     /* Rows of at most so many entries, and fewer than unknowns, are solved exactly in any mode. */
-    #define SKRAND_SHORT 24
+    #define SKRAND_SHORT 8
 
     #define REAL float
     #define EPSILON 5e-7

@@ -200,6 +200,7 @@ def _completion() -> list[Entry]:
                 "warm-start",
                 "partial-fit",
             },
+            demo=f"{at}.demo:low_rank_completer",
             since="0.1",
         ),
         solver(
@@ -214,6 +215,7 @@ def _completion() -> list[Entry]:
             target=f"{at}.solvers.am:AlternatingMinimisation",
             summary="Alternate while the penalty falls: exact from few entries",
             reference=am,
+            claim=f"{at}.claims:alternating_minimisation",
         ),
         solver(
             name="als",

