@@ -11,8 +11,6 @@ __version__ = "0.1.0.dev0"
 if TYPE_CHECKING:
     from skrand.clustering import LowRankGaussianMixture, ManifoldLinearizer, SubspaceClusterer
     from skrand.completion import LowRankCompleter
-    from skrand.clustering import LowRankGaussianMixture, SubspaceClusterer
-    from skrand.completion import LowRankCompleter
     from skrand.fewshot import TransductiveFewShot
     from skrand.linalg.transformer import SketchTransformer
     from skrand.registry import make_solver
