@@ -396,46 +396,77 @@ cdef extern from *:
 
     /* ---- powers --------------------------------------------------------------------------- */
 
-    /* For the previous step: z = psi(r) - min(w, cap) t is feasible in the dual; its norm to the
-     * power `conjugate` and its product with r bound the optimum. */
+    #define SKRAND_LP_POWER(size, exponent) exp((exponent) * log(size))
+    #define SKRAND_LP_TINY(size) ((size) > 1e-150 ? (size) : 1e-150)
+
+    /* The step t changes the dual variable to z + D (r - phi(z) - t), phi(z) = |z|^(q - 1) sign(z),
+     * which is feasible: the sum of its powers q, and its product with r, bound the optimum. */
     SKRAND_CLONES
     static void skrand_lp_dual(
-        const double *r, const double *w, const double *t, double cap, double conjugate,
-        double unit, ptrdiff_t count, double *z, double *sums)
+        const double *r, const double *z, const double *D, const double *phi, const double *t,
+        double q, ptrdiff_t count, double *next, double *power, double *sums)
     {
         double norm = 0.0, product = 0.0;
         #pragma omp simd reduction(+:norm, product)
         for (ptrdiff_t k = 0; k < count; k++) {
-            double weight = w[k] > cap ? cap : w[k];
-            double value = w[k] * r[k] - weight * t[k], size = fabs(value) * unit;
-            size = size > 1e-300 ? size : 1e-300;
-            z[k] = value;
-            norm += exp(conjugate * log(size));
+            double value = z[k] + D[k] * (r[k] - phi[k] - t[k]), size = fabs(value);
+            size = SKRAND_LP_TINY(size);
+            next[k] = value;
+            power[k] = SKRAND_LP_POWER(size, q - 2.0);
+            norm += power[k] * value * value;
             product += value * r[k];
         }
         sums[0] += norm;
         sums[1] += product;
     }
 
-    /* r = c - t, w = |r|^(p - 2), q = min(w, cap), g = w r; sum of |r|^p. */
+    /* r = c - t and z = |r|^(p - 1) sign(r), with D the derivative of z, at most cap. Where the
+     * dual variable `next` is nearer to 0 it is taken instead, and D is one over the derivative of
+     * phi: that is the linear one of the two equations for a row that is nearly fitted. */
     SKRAND_CLONES
-    static void skrand_lp_power(
-        const double *c, const double *t, double exponent, double cap, ptrdiff_t count,
-        double *r, double *w, double *q, double *g, double *sums)
+    static void skrand_lp_primal(
+        const double *c, const double *t, const double *next, const double *power, double p,
+        double cap, ptrdiff_t count, double *r, double *z, double *D, double *phi, double *g,
+        double *sums)
     {
-        double total = 0.0;
+        double total = 0.0, slope = p - 1.0;
         #pragma omp simd reduction(+:total)
         for (ptrdiff_t k = 0; k < count; k++) {
             double value = c[k] - t[k], size = fabs(value);
-            size = size > 1e-100 ? size : 1e-100;
-            double weight = exp(exponent * log(size));
+            size = SKRAND_LP_TINY(size);
+            double weight = SKRAND_LP_POWER(size, p - 2.0);
+            double dual = weight * value, other = next[k], inverse = slope / power[k];
+            int mixed = fabs(other) < fabs(dual);
+            double derivative = mixed ? inverse : slope * weight;
+            double image = mixed ? power[k] * other : value;
+            double chosen = mixed ? other : dual;
+            derivative = derivative > cap ? cap : derivative;
             r[k] = value;
-            w[k] = weight;
-            q[k] = weight > cap ? cap : weight;
-            g[k] = weight * value;
+            z[k] = chosen;
+            D[k] = derivative;
+            phi[k] = image;
+            g[k] = chosen + derivative * (value - image);
             total += weight * value * value;
         }
         sums[0] += total;
+    }
+
+    /* The sum of |r - alpha t|^p, and of the derivative of |.|^p / p times t. */
+    SKRAND_CLONES
+    static void skrand_lp_line(
+        const double *r, const double *t, double alpha, double p, ptrdiff_t count, double *sums)
+    {
+        double total = 0.0, slope = 0.0;
+        #pragma omp simd reduction(+:total, slope)
+        for (ptrdiff_t k = 0; k < count; k++) {
+            double value = r[k] - alpha * t[k], size = fabs(value);
+            size = SKRAND_LP_TINY(size);
+            double weight = SKRAND_LP_POWER(size, p - 2.0);
+            total += weight * value * value;
+            slope += weight * value * t[k];
+        }
+        sums[0] += total;
+        sums[1] += slope;
     }
     """
     int SKRAND_LP_BLOCK
@@ -488,11 +519,15 @@ cdef extern from *:
         const double* t, double mu, Py_ssize_t count, double* dz, double* du, double* dv,
         double* sums) noexcept nogil
     void skrand_lp_dual(
-        const double* r, const double* w, const double* t, double cap, double conjugate,
-        double unit, Py_ssize_t count, double* z, double* sums) noexcept nogil
-    void skrand_lp_power(
-        const double* c, const double* t, double exponent, double cap, Py_ssize_t count,
-        double* r, double* w, double* q, double* g, double* sums) noexcept nogil
+        const double* r, const double* z, const double* D, const double* phi, const double* t,
+        double q, Py_ssize_t count, double* next, double* power, double* sums) noexcept nogil
+    void skrand_lp_primal(
+        const double* c, const double* t, const double* next, const double* power, double p,
+        double cap, Py_ssize_t count, double* r, double* z, double* D, double* phi, double* g,
+        double* sums) noexcept nogil
+    void skrand_lp_line(
+        const double* r, const double* t, double alpha, double p, Py_ssize_t count,
+        double* sums) noexcept nogil
 
 
 cdef struct arguments:
@@ -670,6 +705,8 @@ cdef class Rows:
         cdef double[:, ::1] sums, work
         cdef const double* P
         cdef double* buffer
+        # Each has a sum of its own: for many columns, 64 MB in all.
+        segments = min(segments, max(8388608 // (D * D), <Py_ssize_t> 1))
         segments = min(segments, max(blocks, <Py_ssize_t> 1))
         outer = np.zeros((segments, max(outer_rows, <Py_ssize_t> 1), D))
         sums = np.zeros((segments, SUMS))
@@ -807,28 +844,47 @@ cdef class Rows:
         for i in range(8):
             args.state[i] = &state[i, 0]
 
-    def power(self, const double[::1] c, const double[::1] x, const double[::1] step,
-              double p, double cap, double old_cap, double unit,
-              double[::1] r, double[::1] w, int n_threads=1):
-        """One pass of Newton's method for the sum of ``|r|^p``.
+    def power(self, const double[::1] c, const double[::1] x, step, double p, double cap,
+              bint mix, double[:, ::1] state, int n_threads=1):
+        """Set up a step of Newton's method for the sum of ``|c - M x|^p``.
 
-        Writes ``r = c - M x`` and ``w = |r|^(p - 2)``. Returns the Gram matrix with weights
-        ``min(w, cap)``, ``M^T w r`` and the sum. For the r and w that came in, ``step`` and
-        ``old_cap``: the sum of ``|unit z|^q``, ``z . r`` and ``M^T z``, for the dual variable
-        ``z = w r - min(w, old_cap) M step``; zeros if `step` is None.
+        The rows of `state` are r, z, D and phi(z) of the point before, and become those of this
+        one; with `mix` the dual variables that ``step`` led to are used where they are nearer to
+        0. Returns the Gram matrix with weights D, the right-hand side, the sum, and, for the step
+        that led here (None: zeros), ``sum |z|^q``, ``z . r`` and ``M^T z`` of its dual point.
         """
         cdef arguments args
-        _check(c, self.n), _check(r, self.n), _check(w, self.n), _check(x, self.width)
+        cdef const double[::1] move
+        cdef Py_ssize_t i
+        _check(c, self.n), _check(x, self.width)
+        if state.shape[0] != 4 or state.shape[1] != self.n:
+            raise ValueError("state must have four rows of n numbers")
         args.x, args.c, args.y = &x[0], &c[0], NULL
         if step is not None:
-            _check(step, self.width)
-            args.y = &step[0]
-        args.state[0], args.state[1] = &r[0], &w[0]
-        args.scalar[0], args.scalar[1] = p, cap
-        args.scalar[2], args.scalar[3] = old_cap, unit
+            move = step
+            _check(move, self.width)
+            args.y = &move[0]
+        for i in range(4):
+            args.state[i] = &state[i, 0]
+        args.scalar[0], args.scalar[1], args.scalar[2] = p, cap, mix
         outer, sums = self._run(_visit_power, &args, self.width + 4, n_threads)
         D = self.width
         return _symmetric(outer, D), outer[D], sums[0], sums[1], sums[2], outer[D + 1]
+
+
+def line(const double[::1] r, const double[::1] t, double alpha, double p):
+    """Return ``sum |r - alpha t|^p`` and its derivative in alpha."""
+    cdef double sums[2]
+    cdef double total = 0.0, slope = 0.0
+    cdef Py_ssize_t start, n = r.shape[0]
+    _check(t, n)
+    with nogil:
+        for start in range(0, n, 1024):
+            sums[0] = sums[1] = 0.0
+            skrand_lp_line(&r[start], &t[start], alpha, p, min(n - start, 1024), sums)
+            total += sums[0]
+            slope += sums[1]
+    return total, -p * slope
 
 
 cdef Py_ssize_t _padded(Py_ssize_t size) noexcept nogil:
@@ -958,17 +1014,25 @@ cdef void _visit_power(
     const double* P, Py_ssize_t first, Py_ssize_t count, Py_ssize_t D, arguments* args,
     double* work, double* U, double* outer, double* sums,
 ) noexcept nogil:
-    cdef double* q = work + SKRAND_LP_BLOCK
-    cdef double* g = work + 2 * SKRAND_LP_BLOCK
-    cdef double* z = work + 3 * SKRAND_LP_BLOCK
+    cdef double* g = work + SKRAND_LP_BLOCK
+    cdef double* dual = work + 2 * SKRAND_LP_BLOCK
+    cdef double* power = work + 3 * SKRAND_LP_BLOCK
+    cdef double* other = work + 4 * SKRAND_LP_BLOCK
     cdef double* r = args.state[0] + first
-    cdef double* w = args.state[1] + first
+    cdef double* z = args.state[1] + first
+    cdef double* weight = args.state[2] + first
+    cdef double* phi = args.state[3] + first
     cdef double p = args.scalar[0]
+    cdef Py_ssize_t k
     if args.y:
         skrand_lp_product(P, count, D, args.y, work)
-        skrand_lp_dual(r, w, work, args.scalar[2], p / (p - 1.0), args.scalar[3], count, z,
-                       sums + 1)
+        skrand_lp_dual(r, z, weight, phi, work, p / (p - 1.0), count, dual, power, sums + 1)
+    for k in range(count):
+        other[k] = dual[k] if args.y and args.scalar[2] else 1e300
+        power[k] = power[k] if args.y else 1.0
     skrand_lp_product(P, count, D, args.x, work)
-    skrand_lp_power(args.c + first, work, p - 2.0, args.scalar[1], count, r, w, q, g, sums)
-    skrand_lp_weigh(P, count, D, q, g, z if args.y else NULL, U)
+    skrand_lp_primal(
+        args.c + first, work, other, power, p, args.scalar[1], count, r, z, weight, phi, g, sums,
+    )
+    skrand_lp_weigh(P, count, D, weight, g, dual if args.y else NULL, U)
     skrand_lp_outer(U, D + 4, 1, P, D, count, D + 4, D, D, outer, D)

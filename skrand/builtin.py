@@ -151,7 +151,7 @@ def _lp_regression() -> list[Entry]:
             name="auto",
             target=f"{at}.solvers.lp_auto:LpAuto",
             summary="The cheapest solver whose answer is verified",
-            capabilities={*everything, "l1-loss"},
+            capabilities={*everything, "l1-loss", "lp-loss"},
             default=True,
         ),
         solver(
@@ -164,6 +164,38 @@ def _lp_regression() -> list[Entry]:
                 "computability of squared-error versus absolute-error estimators. Statistical "
                 "Science 12, 1997. doi:10.1214/ss/1030037960"
             ),
+        ),
+        solver(
+            name="sampling",
+            target=f"{at}.solvers.sampling:Sampling",
+            summary="A sample, then the rows whose sign is in doubt, verified: p = 1",
+            capabilities={*everything, "l1-loss"},
+            reference=(
+                "S. Portnoy, R. Koenker. The Gaussian hare and the Laplacian tortoise: "
+                "computability of squared-error versus absolute-error estimators. Statistical "
+                "Science 12, 1997. doi:10.1214/ss/1030037960"
+            ),
+        ),
+        solver(
+            name="newton",
+            target=f"{at}.solvers.newton:Newton",
+            summary="Newton's method in one fused pass a step, with a certificate: p > 1",
+            capabilities={*everything, "lp-loss"},
+            reference=(
+                "D. Adil, R. Peng, S. Sachdeva. Fast, Provably Convergent IRLS Algorithm for "
+                "p-norm Linear Regression. NeurIPS 2019. arXiv:1907.07167"
+            ),
+        ),
+        solver(
+            name="coreset",
+            target=f"{at}.solvers.coreset:Coreset",
+            summary="A weighted sample of rows, grown until a bound certifies it",
+            capabilities={*everything, "l1-loss", "lp-loss"},
+            reference=(
+                "D. P. Woodruff, T. Yasuda. Sharper Bounds for l_p Sensitivity Sampling. ICML "
+                "2023. arXiv:2306.00732"
+            ),
+            claim=f"{at}.lp_claims:coreset",
         ),
     ]
 

@@ -29,7 +29,7 @@ ALLOWED = {
 
 
 #: Modules of a domain that show it off: they sit above it, beside ``testing``, which they use.
-SHOWCASE = {"claims", "demo"}
+SHOWCASE = {"claims", "demo", "lp_claims"}
 
 
 def imports(path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -14,13 +15,24 @@ from skrand.linalg import CountSketch, SparseSign
 from skrand.linalg.random import normal_matrix
 from skrand.regression.lp_problem import LpRegression
 
-__all__ = ["Design", "collect", "solve_definite"]
+__all__ = [
+    "Design",
+    "collect",
+    "definite_solver",
+    "draw",
+    "is_rounding",
+    "nothing_to_fit",
+    "solve_definite",
+    "too_wide",
+]
 
 _UNIT = np.finfo(np.float64).eps / 2
 
 # Weighted Gram matrices of columns with a condition number beyond this lose too many digits: the
 # rows are then turned into coordinates in which the columns are nearly orthonormal.
 _MODEST_CONDITION = 1e4
+
+_MOST_COLUMNS = 10_000
 
 # Data of up to this many rows are factored themselves; larger ones are sketched.
 _EXACT_ROWS = 4096
@@ -140,15 +152,18 @@ class Design:
             return x
         return np.append(x, y[d] + shift - self.center @ x)
 
+    @cached_property
+    def gram(self) -> np.ndarray:
+        """Gram matrix of M, (width, width)."""
+        self.problem.oracles["passes"] += 1
+        return self.rows.moments(None, np.zeros(self.rows.n), self.threads)[0]
+
     def least_squares(self, c: np.ndarray) -> np.ndarray:
-        """Return the least-squares coordinates for a target: one pass and one of refinement."""
-        y = np.zeros(self.rows.width)
-        for _ in range(2):
-            self.problem.oracles["passes"] += 1
-            residual = c - self.rows.product(y, self.threads) if y.any() else c
-            gram, right = self.rows.moments(None, residual, self.threads)
-            y = y + self.embed(solve_definite(self.restrict(gram), right[: self.used]))
-        return y
+        """Return the least-squares coordinates for a target."""
+        zeros = np.zeros(self.rows.width)
+        self.problem.oracles["passes"] += 1
+        right = self.rows.absolute(c, zeros, c, np.empty(self.rows.n), self.threads)[2]
+        return self.embed(solve_definite(self.restrict(self.gram), right[: self.used]))
 
     @cached_property
     def used(self) -> int:
@@ -165,18 +180,42 @@ class Design:
         out[: self.used] = y
         return out
 
+    @cached_property
     def row_norms(self) -> np.ndarray:
-        """Return the norms of the rows of ``M N``, the roots of their leverage scores.
+        """Norms of the rows of ``M N``, the roots of their leverage scores; see `_norms`."""
+        return self._norms(self.orthonormalizer)
 
-        With more than eight columns they are estimated by eight random directions.
+    def _norms(self, N: np.ndarray) -> np.ndarray:
+        """Return the norms of the rows of ``M N``.
+
+        With more than eight columns they are estimated by eight random directions, to within a
+        factor of two mostly: only the size of samples depends on them.
         """
         self.problem.oracles["passes"] += 1
-        N = self.orthonormalizer
         if N.shape[1] > 8:
             N = N @ (normal_matrix((N.shape[1], 8), self.seed) / np.sqrt(8.0))
         padded = np.zeros((self.rows.width, (N.shape[1] + 3) // 4 * 4))
         padded[:, : N.shape[1]] = N
         return self.rows.norms(padded, self.threads)
+
+    def lewis_weights(self, p: float, rounds: int = 5) -> np.ndarray:
+        """Return the l_p Lewis weights of the rows of M, after some rounds from uniform ones.
+
+        Sampling needs them within a constant factor only; a round costs two passes. The steps are
+        those of :func:`skrand.regression.row_scores`.
+        """
+        weights = np.ones(self.rows.n)
+        for _ in range(rounds):
+            scale = np.power(weights, 1 - 2 / p, out=np.zeros_like(weights), where=weights > 0)
+            self.problem.oracles["passes"] += 1
+            gram = self.restrict(self.rows.moments(scale, scale, self.threads)[0])
+            values, vectors = scipy.linalg.eigh(gram, check_finite=False)
+            keep = values > 1e-12 * values[-1:]
+            N = np.zeros((self.rows.width, np.count_nonzero(keep)))
+            N[: self.used] = vectors[:, keep] / np.sqrt(values[keep])
+            squares = self._norms(N) ** 2
+            weights = squares ** (p / 2) if p < 4 else scale * squares
+        return weights
 
     def slack(self, infeasibility: np.ndarray, size: float) -> float:
         """Bound how much ``M^T z = infeasibility`` in place of 0 can falsify a dual bound.
@@ -188,16 +227,67 @@ class Design:
         return 2.0 * float(np.linalg.norm(self.orthonormalizer.T @ infeasibility)) * size
 
 
+def too_wide(problem: LpRegression) -> str | None:
+    """Say in one sentence that a problem has too many columns for its Gram matrix, or None."""
+    if problem.unknowns <= _MOST_COLUMNS:
+        return None
+    return (
+        f"it forms a Gram matrix, and {problem.unknowns} columns are more than the "
+        f"{_MOST_COLUMNS} for which that fits in memory"
+    )
+
+
+def is_rounding(residual: np.ndarray, c: np.ndarray, d: int) -> bool:
+    """Whether the residual of a target c, fitted by d columns, is nothing but rounding."""
+    return bool(np.abs(residual).sum() <= 16 * _UNIT * (d + 1) * np.abs(c).sum())
+
+
+def nothing_to_fit(design: Design) -> list[Solution]:
+    """Return the answers, which are zeros, if the rows are; otherwise none."""
+    if design.rank > 0:
+        return []
+    problem = design.problem
+    zeros = np.zeros((problem.unknowns, problem.shape[2]))
+    return [
+        Solution(x=x, converged=True, residual=0.0, extra={"objective": float(value)})
+        for x, value in zip(zeros.T, problem.objective(zeros), strict=True)
+    ]
+
+
 def solve_definite(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Solve with a positive definite matrix, regularised if it is singular to rounding."""
-    root = np.sqrt(np.maximum(matrix.diagonal(), np.finfo(np.float64).tiny))
+    """Solve with a positive definite matrix; see `definite_solver`."""
+    return definite_solver(matrix)(right)
+
+
+def definite_solver(matrix: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Factor a positive definite matrix, regularised if it is singular to rounding.
+
+    The unknown of a row of zeros is 0.
+    """
+    root = np.sqrt(np.maximum(matrix.diagonal(), 0.0))
+    root[root < np.sqrt(np.finfo(np.float64).tiny)] = np.inf
     scaled = matrix / root / root[:, None]
     for ridge in (0.0, 1e-14, 1e-12, 1e-10, 1e-8, 1e-6):
-        factor, info = scipy.linalg.lapack.dpotrf(scaled + ridge * np.eye(len(root)), lower=0)
+        np.fill_diagonal(scaled, 1.0 + ridge)
+        factor, info = scipy.linalg.lapack.dpotrf(scaled, lower=0)
         if info == 0:
-            solution, _ = scipy.linalg.lapack.dpotrs(factor, right / root, lower=0)
-            return solution / root
-    return np.linalg.lstsq(scaled, right / root, rcond=None)[0] / root
+            break
+    else:
+        return lambda right: np.linalg.lstsq(scaled, right / root, rcond=None)[0] / root
+    return lambda right: scipy.linalg.lapack.dpotrs(factor, right / root, lower=0)[0] / root
+
+
+def draw(scores: np.ndarray, m: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Draw about m rows, each on its own, with probability proportional to its score.
+
+    Returns the rows and their probabilities, of which none exceeds 1; all rows if m is as large.
+    """
+    n = len(scores)
+    if m >= n:
+        return np.arange(n), np.ones(n)
+    probability = np.minimum(scores * (m / scores.sum()), 1.0)
+    chosen = np.flatnonzero(rng.random(n) < probability)
+    return chosen, probability[chosen]
 
 
 def collect(design: Design, solutions: list[Solution], **extra: object) -> Solution:

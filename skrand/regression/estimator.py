@@ -59,6 +59,8 @@ _FOLLOWING = frozenset(
         "error_estimate_",
         "coef_error_",
         "sketch_size_",
+        "sample_indices_",
+        "sample_weights_",
         "residual_norm_",
         "objective_",
     }
@@ -94,7 +96,8 @@ class SketchedRegressor(
         the cheapest up until one reaches `tol`.
     sketch : str or operator, default="auto"
         Family of random sketches, for the solvers that sketch: "gaussian", "rademacher", "srht",
-        "countsketch", "sparse-sign", or an operator of :mod:`skrand.linalg`. "auto" leaves it to
+        "countsketch", "sparse-sign", or an operator of :mod:`skrand.linalg`; for solver "coreset"
+        the scores that rows are drawn by, "root-leverage", "lewis" and so on. "auto" leaves it to
         the solver. A solver that does not sketch refuses any other value.
     sketch_size : int or float, default=None
         Rows of the sketch; a float above 1 is a multiple of the number of features. None leaves it
@@ -159,7 +162,9 @@ class SketchedRegressor(
         Half-widths of intervals that hold the exact coefficients of these data, each with a
         probability of 95 %, after solver "sketch"; None after an exact one.
     sketch_size_ : int or None
-        Rows of the sketch that gave the answer of solver "sketch".
+        Rows of the sketch, or the sample, that gave the answer of solver "sketch" or "coreset".
+    sample_indices_, sample_weights_ : ndarray of shape (sketch_size_,) or None
+        The rows that solver "coreset" drew, and their weights.
     dual_gap_ : float or ndarray of shape (n_targets,) or None
         Bound on the excess of the objective over the optimum, relative to the optimum, computed
         from a point of the dual problem; None for ``p=2``.
@@ -483,6 +488,10 @@ class SketchedRegressor(
         check_real(self, "alpha", self.alpha, 0.0)
         if self.p != 2 and self.alpha != 0:
             fail_parameter(self, "alpha", "0.0 where p is not 2 (no penalty)", self.alpha)
+        if self.p != 2 and self.guarantee == "linf":
+            fail_parameter(
+                self, "guarantee", "None, 'exact' or 'residual' where p is not 2", "linf"
+            )
         check_real(self, "tol", self.tol, 0.0, closed="neither", options=(None,))
         check_integer(self, "max_iter", self.max_iter, 1)
         check_guarantee(self)
@@ -518,6 +527,8 @@ class SketchedRegressor(
         intervals = extra.get("coef_error")
         self.coef_error_ = None if intervals is None else intervals.reshape(self.coef_.shape)
         self.sketch_size_ = extra.get("sketch_size")
+        self.sample_indices_ = extra.get("sample_indices")
+        self.sample_weights_ = extra.get("sample_weights")
         self.residual_norm_ = by_target(extra.get("residual_norm"))
         self.objective_ = by_target(extra.get("objective"))
         if estimate is not None and extra.get("guarantee") != self.guarantee:

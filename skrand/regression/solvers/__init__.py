@@ -2,10 +2,13 @@
 
 from skrand.regression.solvers.auto import Auto
 from skrand.regression.solvers.chol import Cholesky
+from skrand.regression.solvers.coreset import Coreset
 from skrand.regression.solvers.ipm import InteriorPoint
 from skrand.regression.solvers.lapack import Lapack
 from skrand.regression.solvers.lp_auto import LpAuto
+from skrand.regression.solvers.newton import Newton
 from skrand.regression.solvers.pne import PNE
+from skrand.regression.solvers.sampling import Sampling
 from skrand.regression.solvers.sap import SAP
 from skrand.regression.solvers.sketch import SketchAndSolve
 from skrand.regression.solvers.spir import SPIR
@@ -16,8 +19,11 @@ __all__ = [
     "SPIR",
     "Auto",
     "Cholesky",
+    "Coreset",
     "InteriorPoint",
     "Lapack",
     "LpAuto",
+    "Newton",
+    "Sampling",
     "SketchAndSolve",
 ]

@@ -11,10 +11,18 @@ from skrand._ext.lp import Rows
 from skrand._validation import check_integer, check_n_jobs, check_real
 from skrand.base import Monitor, Solution, Solver
 from skrand.linalg.threads import effective_n_jobs, single_threaded_blas
-from skrand.regression.design import Design, collect, solve_definite
+from skrand.regression.design import (
+    Design,
+    collect,
+    definite_solver,
+    is_rounding,
+    nothing_to_fit,
+    solve_definite,
+    too_wide,
+)
 from skrand.regression.lp_problem import LpRegression
 
-__all__ = ["GAP", "InteriorPoint", "certify", "interior_point", "is_exact_fit"]
+__all__ = ["GAP", "InteriorPoint", "certify", "interior_point"]
 
 #: Relative duality gap that the exact solvers of the task aim at.
 GAP = 1e-8
@@ -74,8 +82,10 @@ class InteriorPoint(Solver):
         self.n_jobs = n_jobs
 
     def supports(self, problem: LpRegression) -> str | None:
-        """Refuse a loss other than p = 1."""
-        return None if problem.p == 1 else f"it is for p=1, and here p={problem.p:g}"
+        """Refuse a loss other than p = 1, and data that are too wide."""
+        if problem.p != 1:
+            return f"it is for p=1, and here p={problem.p:g}"
+        return too_wide(problem)
 
     def cost(self, problem: LpRegression) -> float | None:
         """Estimate flops: fifteen iterations."""
@@ -90,7 +100,7 @@ class InteriorPoint(Solver):
         threads = effective_n_jobs(check_n_jobs(self, self.n_jobs))
         with single_threaded_blas():
             design = Design(problem, int(rng.integers(1 << 63)), threads)
-            columns = [
+            columns = nothing_to_fit(design) or [
                 _solve_target(design, j, tol, max_iter, monitor) for j in range(problem.shape[2])
             ]
         return collect(design, columns)
@@ -103,7 +113,7 @@ def _solve_target(design: Design, j: int, tol: float, max_iter: int, monitor: Mo
     size = np.abs(c - design.rows.product(y, design.threads))
     z = np.zeros(len(c))
     n_iter, stopped = 0, False
-    if not is_exact_fit(design, c, size.sum()):
+    if not is_rounding(size, c, design.used):
 
         def report(iteration: int, residual: float, y: np.ndarray) -> bool:
             current = y.copy()
@@ -222,10 +232,12 @@ def interior_point(
         if converged or n_iter == max_iter:
             break
         n_iter += 1
-        step = _solver(gram[:used, :used])
+        step = definite_solver(gram[:used, :used])
         right = right + infeasible
         affine = _embed(step(right[:used]), rows.width)
         first, second, sums = rows.interior_affine(state, affine, threads)
+        if not np.isfinite(sums).all():
+            break
         # The complementarity that the affine step would leave decides how far to recentre.
         p, d = (min(1.0, 1.0 / ratio) if ratio > 0 else 1.0 for ratio in sums[:2])
         left = total - p * (total + sums[2]) + d * sums[2] + p * d * sums[3]
@@ -237,7 +249,21 @@ def interior_point(
             break
         y += primal * move
     z = 0.5 * (state[0] - state[1])
+    if converged:
+        z = _feasible(rows, z, infeasible, used, threads)
     return Path(y, z, n_iter, converged, stopped)
+
+
+def _feasible(
+    rows: Rows, z: np.ndarray, infeasible: np.ndarray, used: int, threads: int
+) -> np.ndarray:
+    """Take off z what violates its constraint, from the rows that are inside the box."""
+    room = 1.0 - z * z
+    gram, _ = rows.moments(room, z, threads)
+    v = _embed(solve_definite(gram[:used, :used], infeasible[:used]), rows.width)
+    change = rows.product(v, threads)
+    # A change of 1/2 of the room stays inside.
+    return z - room * change if np.abs(change).max() < 0.5 else z
 
 
 def _central(r: np.ndarray, mu: float) -> np.ndarray:
@@ -256,45 +282,38 @@ def _central(r: np.ndarray, mu: float) -> np.ndarray:
     return state
 
 
-def _solver(gram: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda right: solve_definite(gram, right)
-
-
 def _embed(y: np.ndarray, width: int) -> np.ndarray:
     out = np.zeros(width)
     out[: len(y)] = y
     return out
 
 
-def is_exact_fit(design: Design, c: np.ndarray, objective: float) -> bool:
-    """Whether a sum of absolute residuals is nothing but rounding."""
-    return bool(objective <= 16 * _UNIT * (design.used + 1) * np.abs(c).sum())
-
-
 def certify(
-    design: Design, c: np.ndarray, y: np.ndarray, z: np.ndarray, tol: float
+    design: Design,
+    c: np.ndarray,
+    y: np.ndarray,
+    z: np.ndarray,
+    tol: float,
+    r: np.ndarray | None = None,
 ) -> tuple[float, float]:
     """Return the objective at `y` and a bound on its excess over the optimum, relative to that.
 
     The bound is that of the dual point z, which must be in the box; if ``M^T z`` is further from
-    0 than the tolerance allows, z is moved there along the rows that are inside the box.
+    0 than the tolerance allows, z is moved there along the rows that are inside the box. The
+    residual is written to r, if given.
     """
-    rows, threads, passes = design.rows, design.threads, design.problem.oracles
-    r = np.empty(len(c))
+    rows, threads = design.rows, design.threads
+    r = np.empty(len(c)) if r is None else r
     for attempt in range(2):
-        passes["passes"] += 1
+        design.problem.oracles["passes"] += 1
         objective, gap, infeasible = rows.absolute(c, y, z, r, threads)
-        if is_exact_fit(design, c, objective):
+        if is_rounding(r, c, design.used):
             return objective, 0.0
         slack = design.slack(infeasible, 2 * objective)
         if attempt or slack <= 0.1 * tol * objective:
             break
-        weights = 1.0 - z * z
-        passes["passes"] += 2
-        gram, _ = rows.moments(weights, c, threads)
-        v = design.embed(solve_definite(design.restrict(gram), infeasible[: design.used]))
-        z = z - weights * rows.product(v, threads)
-        z /= max(1.0, np.abs(z).max())
+        design.problem.oracles["passes"] += 2
+        z = _feasible(rows, z, infeasible, design.used, threads)
     bound = objective - gap - slack
     return objective, float((gap + slack) / bound) if bound > 0 else np.inf
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -24,8 +25,9 @@ class LpAuto(Solver):
 
     Parameters
     ----------
-    tol, max_iter, n_jobs
-        Handed to the solvers that have them.
+    guarantee, epsilon, delta, tol, max_iter, n_jobs
+        Handed to the solvers that have them. Solver "coreset" takes part if `guarantee` is
+        "residual"; the exact solvers keep any guarantee.
 
     Examples
     --------
@@ -41,14 +43,31 @@ class LpAuto(Solver):
     task = "lp-regression"
     name = "auto"
 
-    def __init__(self, *, tol=None, max_iter=100, n_jobs=None):
+    def __init__(
+        self,
+        *,
+        guarantee=None,
+        epsilon=None,
+        delta=0.01,
+        tol=None,
+        max_iter=100,
+        n_jobs=None,
+    ):
+        self.guarantee = guarantee
+        self.epsilon = epsilon
+        self.delta = delta
         self.tol = tol
         self.max_iter = max_iter
         self.n_jobs = n_jobs
 
     def supports(self, problem: LpRegression) -> str | None:
         """Refuse what no other solver takes."""
-        return None if self._candidates(problem) else f"no solver takes p={problem.p:g}"
+        able = any(
+            solver.supports(problem) is None and solver.cost(problem) is not None
+            for _, solver in self._others()
+        )
+        shape = f"p={problem.p:g} and {problem.unknowns} columns"
+        return None if able else f"no solver takes {shape}"
 
     @property
     def max_steps(self) -> None:
@@ -71,16 +90,20 @@ class LpAuto(Solver):
         """Return the usable solvers, cheapest first."""
         ranked = []
         values = self.get_params(deep=False)
+        for name, solver in self._others():
+            accepted = solver.get_params(deep=False)
+            solver.set_params(**{key: values[key] for key in values if key in accepted})
+            cost = solver.cost(problem) if solver.supports(problem) is None else None
+            if cost is not None:
+                ranked.append((cost, name, solver))
+        return [solver for _, _, solver in sorted(ranked, key=lambda item: item[:2])]
+
+    def _others(self) -> Iterator[tuple[str, Solver]]:
+        """Yield the names and instances of the task's other solvers."""
         for entry in registry.entries(kind="solver", task=self.task):
             try:
                 solver = registry.load(entry)()
             except PluginError:
                 continue
-            if isinstance(solver, LpAuto) or solver.supports(problem) is not None:
-                continue
-            cost = solver.cost(problem)
-            if cost is not None:
-                accepted = solver.get_params(deep=False)
-                solver.set_params(**{name: values[name] for name in values if name in accepted})
-                ranked.append((cost, entry.name, solver))
-        return [solver for _, _, solver in sorted(ranked, key=lambda item: item[:2])]
+            if not isinstance(solver, LpAuto):
+                yield entry.name, solver
