@@ -34,7 +34,7 @@ _MODEST_CONDITION = 1e4
 
 _MOST_COLUMNS = 10_000
 
-# Data of up to this many rows are factored themselves; larger ones are sketched.
+# Data of up to this many rows, or 16 times the columns, are factored themselves, not a sketch.
 _EXACT_ROWS = 4096
 
 
@@ -113,8 +113,12 @@ class Design:
         n, d, _ = problem.shape
         count = problem.unknowns
         if n <= max(_EXACT_ROWS, 16 * count):
-            block = raw.take(np.arange(n))[:, :count]
-            return scipy.linalg.qr(block, mode="r", check_finite=False)[0][: min(n, count)]
+            R = np.empty((0, count))
+            step = max(_EXACT_ROWS, 2 * count)
+            for start in range(0, n, step):
+                block = raw.take(np.arange(start, min(start + step, n)))[:, :count]
+                R = scipy.linalg.qr(np.vstack([R, block]), mode="r", check_finite=False)[0][:count]
+            return R
         if count <= 64:
             # One entry a row of the data; in the worst case that needs the square of the columns.
             operator: Any = CountSketch(
@@ -280,13 +284,16 @@ def definite_solver(matrix: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
 def draw(scores: np.ndarray, m: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Draw about m rows, each on its own, with probability proportional to its score.
 
-    Returns the rows and their probabilities, of which none exceeds 1; all rows if m is as large.
+    Returns the rows, at least one, and their probabilities, of which none exceeds 1; all rows if
+    m is as large.
     """
     n = len(scores)
     if m >= n:
         return np.arange(n), np.ones(n)
     probability = np.minimum(scores * (m / scores.sum()), 1.0)
     chosen = np.flatnonzero(rng.random(n) < probability)
+    if not len(chosen):
+        chosen = np.array([np.argmax(probability)])
     return chosen, probability[chosen]
 
 

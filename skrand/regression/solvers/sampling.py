@@ -46,8 +46,8 @@ class Sampling(Solver):
     of the small problem are a dual point of the whole.
 
     Cost: five passes over the data, of ``20 n d`` flops in all, and two interior-point solves
-    with about ``(n d)^(2/3)`` rows; ``5 n`` numbers of memory. Sparse data are read block by block,
-    at the cost of dense ones.
+    with about ``2 n^(2/3) d^(1/3)`` rows; ``5 n`` numbers of memory. Sparse data are read block by
+    block, at the cost of dense ones.
 
     Parameters
     ----------
@@ -139,6 +139,7 @@ def _solve_target(
     while gap > tol and n_iter < max_iter and not stopped:
         n_iter += 1
         size = np.abs(r[inside])
+        whole = len(inside) == rows.n
         # At first the signs of the others have yet to be balanced; later little is left to do.
         mu = (3.0 if n_iter == 1 else 0.1) * float(size.mean())
         path = interior_point(
@@ -153,7 +154,7 @@ def _solve_target(
             linear=linear,
             constant=max(objective - float(size.sum()), 0.0),
         )
-        if path.converged or len(inside) == rows.n:
+        if path.converged or whole:
             y, z[inside] = path.y, path.z
             value, found = certify(design, c, y, z, tol, r)
             if found < gap:
@@ -168,7 +169,7 @@ def _solve_target(
             inside = np.union1d(inside, again)
         else:
             # With a wrong sign the problem that is left need not have a minimum.
-            factor *= 4
+            factor = 4 * factor if factor > 0 else np.inf
             problem.oracles["passes"] += 1
             objective, linear = rows.split(c, start, band, factor, r, z, threads)
             inside = np.flatnonzero(z == 0)
@@ -178,6 +179,8 @@ def _solve_target(
             return design.coefficients(y, shift)[:, None]
 
         stopped = monitor({"iteration": n_iter, "residual": gap, "target": j, "x": current})
+        if whole:
+            break
     converged = gap <= tol
     return Solution(
         x=design.coefficients(best, shift),
