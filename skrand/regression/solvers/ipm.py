@@ -44,7 +44,7 @@ class InteriorPoint(Solver):
     the last iteration, from the answer and a dual point, with a bound on what rounding does to the
     constraint ``M^T z = 0``.
 
-    Cost: ``n d^2`` flops and three passes an iteration, 10 to 25 iterations; ``8 n`` numbers of
+    Cost: ``n d^2`` flops and three passes an iteration, 10 to 25 iterations; ``12 n`` numbers of
     memory. Sparse data are read block by block, at the cost of dense ones.
 
     Parameters
@@ -110,10 +110,13 @@ def _solve_target(design: Design, j: int, tol: float, max_iter: int, monitor: Mo
     """Fit one target."""
     c, shift = design.target(j)
     y = design.least_squares(c)
-    size = np.abs(c - design.rows.product(y, design.threads))
-    z = np.zeros(len(c))
+    r = c - design.rows.product(y, design.threads)
+    mu, fitted = float(np.abs(r).mean()), is_rounding(r, c, design.used)
+    del r
     n_iter, stopped = 0, False
-    if not is_rounding(size, c, design.used):
+    if fitted:
+        z = np.zeros(len(c))
+    else:
 
         def report(iteration: int, residual: float, y: np.ndarray) -> bool:
             current = y.copy()
@@ -124,7 +127,7 @@ def _solve_target(design: Design, j: int, tol: float, max_iter: int, monitor: Mo
             design.rows,
             c,
             y,
-            float(size.mean()),
+            mu,
             used=design.used,
             tol=0.5 * tol,
             max_iter=max_iter,
@@ -249,6 +252,7 @@ def interior_point(
             break
         y += primal * move
     z = 0.5 * (state[0] - state[1])
+    del state
     if converged:
         z = _feasible(rows, z, infeasible, used, threads)
     return Path(y, z, n_iter, converged, stopped)
@@ -271,14 +275,24 @@ def _central(r: np.ndarray, mu: float) -> np.ndarray:
 
     Rows: 1 + z, 1 - z, u, v with v - u = r, weights, and the steps of z, u, v.
     """
-    size = np.abs(r)
-    root = np.hypot(size, mu)
-    near = mu * (1.0 + mu / (root + size)) / (mu + root)
-    state = np.zeros((8, len(r)))
-    state[0] = np.where(r < 0, near, 2.0 - near)
-    state[1] = np.where(r < 0, 2.0 - near, near)
-    state[2] = mu / state[0]
-    state[3] = mu / state[1]
+    state = np.empty((8, len(r)))
+    # Steps are zero at first: until then their rows hold what is needed on the way.
+    size = np.abs(r, out=state[5])
+    root = np.hypot(size, mu, out=state[6])
+    # mu (1 + mu / (root + size)) / (root + mu), which loses no digits where mu is small.
+    near = np.add(root, size, out=state[7])
+    np.divide(mu, near, out=near)
+    near += 1.0
+    near *= mu
+    root += mu
+    near /= root
+    np.copyto(state[0], near)
+    np.subtract(2.0, near, out=state[1])
+    swap = r >= 0
+    state[0][swap], state[1][swap] = state[1][swap], state[0][swap]
+    np.divide(mu, state[0], out=state[2])
+    np.divide(mu, state[1], out=state[3])
+    state[4:] = 0.0
     return state
 
 

@@ -38,7 +38,7 @@ class Newton(Solver):
     that increases the objective is cut to the minimum along it.
 
     Cost: ``n d^2`` flops and one pass an iteration, 1 to 6 iterations for p between 1.25 and 6,
-    more with heavy tails; ``4 n`` numbers of memory. Sparse data are read block by block, at the
+    more with heavy tails; ``8 n`` numbers of memory. Sparse data are read block by block, at the
     cost of dense ones.
 
     Parameters

@@ -46,7 +46,7 @@ class Sampling(Solver):
     of the small problem are a dual point of the whole.
 
     Cost: five passes over the data, of ``20 n d`` flops in all, and two interior-point solves
-    with about ``2 n^(2/3) d^(1/3)`` rows; ``5 n`` numbers of memory. Sparse data are read block by
+    with about ``2 n^(2/3) d^(1/3)`` rows; ``9 n`` numbers of memory. Sparse data are read block by
     block, at the cost of dense ones.
 
     Parameters
