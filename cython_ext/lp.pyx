@@ -897,8 +897,13 @@ cdef _check(const double[::1] vector, Py_ssize_t size):
 
 
 cdef _symmetric(outer, Py_ssize_t D):
-    upper = np.triu(outer[:D])
-    return upper + np.triu(upper, 1).T
+    """Return the first D rows, of which the upper triangle is known, as a symmetric matrix."""
+    cdef double[:, ::1] G = outer
+    cdef Py_ssize_t i, j
+    for i in range(1, D):
+        for j in range(i):
+            G[i, j] = G[j, i]
+    return outer[:D]
 
 
 cdef void _visit_product(
