@@ -21,7 +21,7 @@ _PENALTIES = tuple(10.0 ** np.arange(-0.25, -3.1, -0.25))
 #: Errors below this share of the spread of the entries count as none.
 _NOTHING = 1e-3
 #: Tolerance and iterations that do for a comparison.
-_LOOSE = (("tol", 1e-5, max), ("max_iter", 500, min))
+_LOOSE = (("tol", 1e-4, max), ("max_iter", 200, min))
 #: Rank at which penalties are compared when the rank is to be found, too.
 _WIDE = 20
 
