@@ -19,11 +19,12 @@ from skrand.clustering.metrics import (
 )
 from skrand.clustering.mixture import LowRankGaussianMixture
 from skrand.clustering.problem import SubspaceClustering, SubspaceClusteringTask, finish
-from skrand.clustering.spectral import SpectralResult, spectral_clustering
+from skrand.clustering.spectral import Embedding, SpectralResult, spectral_clustering
 from skrand.clustering.stochastic import StochasticResult, doubly_stochastic_projection
 from skrand.clustering.subspaces import Subspaces
 
 __all__ = [
+    "Embedding",
     "Graph",
     "GraphSolver",
     "LowRankGaussianMixture",

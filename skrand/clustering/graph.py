@@ -11,11 +11,11 @@ import scipy.sparse as sp
 
 from skrand.base import Monitor, Solution, Solver
 from skrand.clustering.problem import SubspaceClustering, finish
-from skrand.clustering.spectral import spectral_clustering
+from skrand.clustering.spectral import Embedding, spectral_clustering
 from skrand.exceptions import MemoryBudgetError
 from skrand.linalg.threads import single_threaded_blas
 
-__all__ = ["Graph", "GraphSolver", "symmetric_affinity"]
+__all__ = ["Graph", "GraphSolver", "cut", "graph_attributes", "symmetric_affinity"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,29 +93,34 @@ def cut(
     problem: SubspaceClustering, graph: Graph, rng: np.random.Generator, n_iter: int = 0
 ) -> Solution:
     """Part the rows by their graph; those it leaves out go to the nearest subspace."""
-    found = spectral_clustering(
+    result = spectral_clustering(
         graph.affinity,
         problem.n_clusters,
         min_component=problem.min_component,
         max_clusters=problem.max_clusters,
         rng=rng,
     )
+    found = result.embedding
     return finish(
         problem,
-        found.labels,
-        subspaces=problem.subspaces(found.labels, found.n_clusters),
+        result.labels,
+        subspaces=problem.subspaces(result.labels, found.n_clusters),
         converged=graph.converged and found.converged,
         n_iter=n_iter,
         message=f"{graph.message} {found.message}".strip(),
-        extra={
-            "affinity": graph.affinity,
-            "representation": graph.representation,
-            "eigenvalues": found.eigenvalues,
-            "eigengap": found.eigengap,
-            "n_components": found.n_components,
-            **graph.extra,
-        },
+        extra={**graph_attributes(graph, found), **graph.extra},
     )
+
+
+def graph_attributes(graph: Graph, found: Embedding) -> dict[str, Any]:
+    """Return what a solution tells of its graph."""
+    return {
+        "affinity": graph.affinity,
+        "representation": graph.representation,
+        "eigenvalues": found.eigenvalues,
+        "eigengap": found.eigengap,
+        "n_components": found.n_components,
+    }
 
 
 def symmetric_affinity(C: sp.csr_array, *, normalize: bool = False) -> sp.csr_array:

@@ -92,7 +92,7 @@ def test_components_are_the_groups():
     graph = perfect_graph(rng, 12, 40)
     order = rng.permutation(480)
     found = spectral_clustering(graph[order][:, order], rng=0)
-    assert found.n_clusters == 12
+    assert found.embedding.n_clusters == 12
     truth = order // 40
     assert len(set(zip(found.labels.tolist(), truth.tolist(), strict=True))) == 12
 

@@ -1,40 +1,60 @@
-"""The default: doubly stochastic graphs over a grid, and the one whose spectrum is clearest."""
+"""The default: doubly stochastic graphs over a grid, and what the best-fitting ones agree on."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import numpy as np
+import scipy.sparse as sp
+from scipy.linalg import eigh
 
 from skrand._validation import check_integer, check_n_jobs
 from skrand.base import Monitor, Solution, Solver
-from skrand.clustering.graph import cut
-from skrand.clustering.problem import SubspaceClustering
+from skrand.clustering.consensus import consensus
+from skrand.clustering.graph import Graph, graph_attributes
+from skrand.clustering.problem import SubspaceClustering, finish
 from skrand.clustering.solvers.adssc import stochastic_graph
+from skrand.clustering.solvers.kss import KSS
 from skrand.clustering.solvers.lsr import least_squares_representation
 from skrand.clustering.solvers.sampled import Sampled
+from skrand.clustering.spectral import SpectralResult, spectral_clustering, spectral_embedding
 from skrand.linalg.threads import effective_n_jobs, single_threaded_blas
 
 __all__ = ["Auto"]
 
-_LAMBDAS = (0.1, 1.0, 10.0)
-_ETAS = (0.001, 0.003, 0.01, 0.03, 0.1)
+_LAMBDAS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 _NEIGHBORS = 50
+
+#: Links a row of the graphs tried, from fewest to most; and from one to the next eta grows so much.
+_LINKS = (4.0, 15.0)
+_GROWTH = 1.7
+_ETA_RANGE = (1e-5, 10.0)
 
 #: Share of the rows that a graph must keep in components large enough to be clusters.
 _KEPT = 0.95
 
+#: Dimension in which partitions are compared, if none is given, and how many of the best have to
+#: agree: whichever gives the better one.
+_DIM = 12
+_AGREE = (1, 3, 5)
+
 
 class Auto(Solver):
-    """Solver ``adssc`` over a grid of its two penalties; the clearest cut counts.
+    """Cluster by ``adssc`` over a grid of its penalties; the best-fitting partitions are combined.
 
-    The graph is taken that leaves at least 95 % of the rows in components large enough to be
-    clusters and whose normalised spectrum has the largest relative gap after the last cluster. More
-    rows than `max_samples` are sampled first, as by solver ``sampled``.
+    For each weight of the least-squares representation, graphs with between 4 and 15 links a row
+    are cut. Those that keep at least 95 % of the rows in components large enough to be clusters are
+    compared by the energy that their groups leave outside subspaces of one dimension, which is the
+    objective of K-subspaces. The three or five best partitions are combined by how often they put
+    rows together, and K-subspaces runs from there until no row changes group. More rows than
+    `max_samples` are sampled first, as by solver ``sampled``.
 
-    Cost: three products of n x D with D x n and fifteen doubly stochastic projections with their
+    If the number of clusters is not given, it is that of the largest relative gap in the spectra of
+    all graphs.
+
+    Cost: six products of n x D with D x n and some 25 doubly stochastic projections with their
     spectra, on at most `max_samples` rows; and ``2 n D sum(d_k)`` flops to label the others.
-    Memory: about 3 kB a row of the sample.
+    Memory: about 5 kB a row of the sample.
 
     Parameters
     ----------
@@ -67,8 +87,8 @@ class Auto(Solver):
 
     @property
     def max_steps(self) -> int | None:
-        """Graphs in the grid."""
-        return len(_LAMBDAS) * len(_ETAS)
+        """Unknown: the graphs tried depend on the data."""
+        return None
 
     def supports(self, problem: SubspaceClustering) -> str | None:
         """Refuse given labels."""
@@ -90,20 +110,104 @@ class Auto(Solver):
     def _search(
         self, problem: SubspaceClustering, rng: np.random.Generator, monitor: Monitor, threads: int
     ) -> Solution:
-        best, best_merit = None, (-1.0, -1.0)
         seed = int(rng.integers(2**63))
-        n_iter = 0
-        for lam in _LAMBDAS:
-            C = least_squares_representation(problem, lam, _NEIGHBORS, threads)
-            for eta in _ETAS:
-                graph = stochastic_graph(C, eta, 1e-6, 200, threads, Monitor())
-                solution = cut(problem, graph, np.random.default_rng(seed))
-                kept = 1.0 - float(np.mean(solution.extra["outliers"]))
-                merit = (min(kept, _KEPT), solution.extra["eigengap"])
-                n_iter += 1
-                if merit > best_merit:
-                    best, best_merit = solution, merit
-                    best.extra.update(lam=lam, eta=eta)
-                if monitor({"iteration": n_iter, "residual": 1.0 - merit[1]}):
-                    return replace(best, n_iter=n_iter)
-        return replace(best, n_iter=n_iter)
+        graphs = [
+            graph
+            for lam in _LAMBDAS
+            for graph in _graphs(
+                least_squares_representation(problem, lam, _NEIGHBORS, threads), threads
+            )
+        ]
+        known = problem
+        if problem.n_clusters is None:
+            known = replace(problem, n_clusters=_count_clusters(problem, graphs, seed))
+        tried: list[tuple[tuple[float, float], Graph, SpectralResult, np.ndarray]] = []
+        for graph in graphs:
+            result = spectral_clustering(
+                graph.affinity,
+                known.n_clusters,
+                min_component=problem.min_component,
+                rng=np.random.default_rng(seed),
+            )
+            labels = result.labels
+            kept = float(np.mean(labels >= 0))
+            energy = _energy_outside(known, labels)
+            tried.append(((-min(kept, _KEPT), energy), graph, result, labels))
+            if monitor({"iteration": len(tried), "residual": np.sqrt(energy)}):
+                break
+        tried.sort(key=lambda item: item[0])
+        best = [finish(known, item[3]).x for item in tried[: max(_AGREE)]]
+        agreed = [consensus(best[:m], known.n_clusters, rng)[0] for m in _AGREE]
+        start = min(agreed, key=lambda labels: _energy_outside(known, labels))
+        start = replace(known, initial=start)
+        refined = KSS(max_iter=30).solve(start, rng=rng)
+        _, graph, result, _ = tried[0]
+        return replace(
+            refined,
+            converged=result.embedding.converged,
+            message=result.embedding.message,
+            n_iter=len(tried),
+            extra={
+                **refined.extra,
+                **graph_attributes(graph, result.embedding),
+                "outliers": result.labels < 0,
+            },
+            solver=self.name,
+        )
+
+
+def _graphs(C: sp.csr_array, threads: int) -> list[Graph]:
+    """Return doubly stochastic graphs of a representation with numbers of links in the range."""
+    low, high = _ETA_RANGE
+    eta, graphs = 0.01, []
+    # Links grow with eta: halve the interval until a graph is at the sparse end of the range.
+    for _ in range(12):
+        graph = stochastic_graph(C, eta, 1e-3, 200, threads, Monitor())
+        links = graph.affinity.nnz / C.shape[0]
+        if links < _LINKS[0]:
+            low = eta
+        elif links > 1.5 * _LINKS[0]:
+            high = eta
+        else:
+            break
+        eta = float(np.sqrt(low * high))
+    graphs.append(graph)
+    while links < _LINKS[1] and len(graphs) < 8:
+        eta *= _GROWTH
+        graph = stochastic_graph(C, eta, 1e-3, 200, threads, Monitor())
+        links = graph.affinity.nnz / C.shape[0]
+        if links <= _LINKS[1]:
+            graphs.append(graph)
+    return graphs
+
+
+def _count_clusters(problem: SubspaceClustering, graphs: list[Graph], seed: int) -> int:
+    """Return the number of clusters at the largest relative gap of all spectra."""
+    best, count = -1.0, 2
+    for graph in graphs:
+        found = spectral_embedding(
+            graph.affinity,
+            min_component=problem.min_component,
+            max_clusters=problem.max_clusters,
+            rng=np.random.default_rng(seed),
+        )
+        if len(found.kept) >= _KEPT * len(problem.X) and found.eigengap > best:
+            best, count = found.eigengap, found.n_clusters
+    return count
+
+
+def _energy_outside(problem: SubspaceClustering, labels: np.ndarray) -> float:
+    """Return the mean energy of the rows outside the best subspaces of one dimension."""
+    dims = problem.subspace_dim
+    d = _DIM if dims is None else int(np.mean(dims))
+    total, count = 0.0, 0
+    for k in range(int(problem.n_clusters)):
+        rows = problem.directions[labels == k].astype(np.float64)
+        gram = rows @ rows.T if len(rows) < rows.shape[1] else rows.T @ rows
+        m = len(gram)
+        total += float(np.trace(gram))
+        count += len(rows)
+        if m:
+            top = eigh(gram, eigvals_only=True, subset_by_index=[max(0, m - d), m - 1])
+            total -= float(top.sum())
+    return max(total, 0.0) / max(count, 1)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.sparse as sp
-from scipy.linalg import eigh
-from sklearn.cluster import KMeans
-from threadpoolctl import threadpool_limits
 
 from skrand._validation import check_integer
 from skrand.base import Monitor, Solution, Solver
+from skrand.clustering.consensus import consensus
 from skrand.clustering.problem import SubspaceClustering, finish
 from skrand.clustering.solvers.kss import descend, neighbourhood_start
 from skrand.linalg.threads import single_threaded_blas
@@ -20,8 +17,7 @@ __all__ = ["EKSS"]
 class EKSS(Solver):
     """Cluster by how often rows fall together in many short runs of K-subspaces.
 
-    H has an indicator column for each group of each run. The co-occurrences ``H H^T`` are a graph
-    that is never formed: its normalised spectrum is that of a small Gram matrix.
+    The graph of co-occurrences is never formed: its spectrum is that of a small Gram matrix.
 
     Cost: `n_runs` times a start and `max_iter` iterations of ``kss``, and ``n (n_runs)^2`` for the
     spectrum; linear in n. Memory: 12 bytes a row and run.
@@ -73,31 +69,14 @@ class EKSS(Solver):
     ) -> Solution:
         runs = check_integer(self, "n_runs", self.n_runs, 1)
         steps = check_integer(self, "n_steps", self.n_steps, 1)
-        K, n = int(problem.n_clusters), len(problem.X)
-        columns: list[np.ndarray] = []
+        K = int(problem.n_clusters)
+        partitions: list[np.ndarray] = []
         with single_threaded_blas():
             for run in range(runs):
                 start = neighbourhood_start(problem, K, rng)
                 labels, _, cost, *_ = descend(problem, start, steps, Monitor())
-                columns.append(labels + run * K)
-                if monitor({"iteration": run + 1, "residual": np.sqrt(cost / n)}):
+                partitions.append(labels)
+                if monitor({"iteration": run + 1, "residual": np.sqrt(cost / len(problem.X))}):
                     break
-            used = len(columns)
-            H = sp.csr_array(
-                (
-                    np.ones(n * used),
-                    np.column_stack(columns).ravel(),
-                    np.arange(0, n * used + 1, used),
-                ),
-                shape=(n, used * K),
-            )
-            # A row occurs once in each run: its degree is the sum of the sizes of its groups.
-            degrees = H @ H.sum(axis=0)
-            scaled = sp.csr_array(sp.diags_array(degrees**-0.5) @ H)
-            gram = (scaled.T @ scaled).toarray()
-            w, V = eigh(gram, subset_by_index=[max(0, len(gram) - K), len(gram) - 1])
-            rows = scaled @ (V / np.sqrt(np.maximum(w, 1e-12)))
-            rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-            with threadpool_limits(1):
-                means = KMeans(K, n_init=10, random_state=int(rng.integers(2**31))).fit(rows)
-            return finish(problem, means.labels_, n_iter=used, extra={"eigenvalues": w[::-1]})
+            labels, values = consensus(partitions, K, rng)
+            return finish(problem, labels, n_iter=len(partitions), extra={"eigenvalues": values})

@@ -105,7 +105,8 @@ def descend(
 ) -> tuple[np.ndarray, Subspaces, float, int, bool, bool]:
     """Assign and refit until no label changes; the dimensions stay."""
     X = problem.X
-    dims = tuple(int(d) for d in subspaces.dims)
+    # A group without rows has no dimension yet.
+    dims = tuple(int(d) or int(subspaces.dims.max()) for d in subspaces.dims)
     labels, distances = subspaces.nearest(X)
     problem.oracles["passes"] += 1
     converged = stopped = False

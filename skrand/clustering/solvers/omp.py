@@ -32,8 +32,9 @@ class SSCOMP(GraphSolver):
 
     Parameters
     ----------
-    n_nonzero : int, default=10
-        Most atoms of a row.
+    n_nonzero : int, default=5
+        Most atoms of a row: the dimension of the subspaces, or a little more. Atoms beyond it fit
+        noise and link to other subspaces.
     tol : float, default=1e-6
         Squared length of what is left, for rows of length one, at which a row is done.
     n_jobs : int, default=None
@@ -56,7 +57,7 @@ class SSCOMP(GraphSolver):
 
     name = "ssc-omp"
 
-    def __init__(self, *, n_nonzero=10, tol=1e-6, n_jobs=None):
+    def __init__(self, *, n_nonzero=5, tol=1e-6, n_jobs=None):
         self.n_nonzero = n_nonzero
         self.tol = tol
         self.n_jobs = n_jobs

@@ -91,7 +91,7 @@ class Sampled(Solver):
                 problem.oracles["passes"] += 2
             outliers = np.zeros(n, dtype=bool)
             outliers[sample] = start.extra["outliers"]
-            kept = {k: v for k, v in start.extra.items() if np.ndim(v) == 0 or k == "eigenvalues"}
+            told = ("eigenvalues", "eigengap", "n_components")
             return finish(
                 problem,
                 labels,
@@ -100,11 +100,10 @@ class Sampled(Solver):
                 n_iter=start.n_iter,
                 message=start.message,
                 extra={
-                    **kept,
+                    **{key: start.extra.get(key) for key in told},
                     "affinity": None,
                     "representation": None,
                     "sample_indices": sample,
                     "outliers": outliers,
-                    "subspaces": subspaces,
                 },
             )
