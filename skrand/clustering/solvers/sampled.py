@@ -81,14 +81,14 @@ class Sampled(Solver):
         part = replace(problem, X=problem.X[sample], affinity=None)
         start = base.solve(part, rng=rng, callback=monitor)
         subspaces: Subspaces = start.extra["subspaces"]
-        dims = tuple(int(d) for d in subspaces.dims)
         with single_threaded_blas():
             labels, _ = subspaces.nearest(problem.X)
             problem.oracles["passes"] += 1
             for _ in range(refits if count < n else 0):
-                subspaces = Subspaces.fit(problem.X, labels, len(dims), dims, affine=problem.affine)
+                # Dimensions are told anew: a stray row in a sample is a direction of its own.
+                subspaces = problem.subspaces(labels, len(subspaces.bases))
                 labels, _ = subspaces.nearest(problem.X)
-                problem.oracles["passes"] += 2
+                problem.oracles["passes"] += 1
             outliers = np.zeros(n, dtype=bool)
             outliers[sample] = start.extra["outliers"]
             told = ("eigenvalues", "eigengap", "n_components")
