@@ -42,8 +42,25 @@ cdef extern from *:
             least = ABS(v[k]) < least ? ABS(v[k]) : least;                                       \\
         return least;                                                                            \\
     }                                                                                            \\
-    SKRAND_CLONES                                                                                \\
-    static int64_t NAME##_hits(const TYPE *t, ptrdiff_t m, TYPE bar)                             \\
+    /* Sort by column: shell sort, for some tens of entries. */                                  \\
+    static void NAME##_sort(TYPE *v, int32_t *c, ptrdiff_t n)                                    \\
+    {                                                                                            \\
+        static const ptrdiff_t gaps[] = {701, 301, 132, 57, 23, 10, 4, 1};                       \\
+        for (int g = 0; g < 8; g++) {                                                            \\
+            for (ptrdiff_t i = gaps[g]; i < n; i++) {                                            \\
+                int32_t column = c[i];                                                           \\
+                TYPE value = v[i];                                                               \\
+                ptrdiff_t j = i;                                                                 \\
+                for (; j >= gaps[g] && c[j - gaps[g]] > column; j -= gaps[g]) {                  \\
+                    c[j] = c[j - gaps[g]];                                                       \\
+                    v[j] = v[j - gaps[g]];                                                       \\
+                }                                                                                \\
+                c[j] = column;                                                                   \\
+                v[j] = value;                                                                    \\
+            }                                                                                    \\
+        }                                                                                        \\
+    }                                                                                            \\
+    static inline int32_t NAME##_hits(const TYPE *t, ptrdiff_t m, TYPE bar)                      \\
     {                                                                                            \\
         int32_t hits = 0;                                                                        \\
         _Pragma("omp simd reduction(+:hits)")                                                    \\
@@ -51,7 +68,9 @@ cdef extern from *:
             hits += ABS(t[j]) > bar;                                                             \\
         return hits;                                                                             \\
     }                                                                                            \\
-    /* Scan one row of a tile: what exceeds the bar is kept, up to twice q; then the bar rises. */\\
+    /* Scan one row of a tile, for what exceeds the bar, 64 entries at a time, then 8, then one. \\
+     * Up to 2 q are kept; then the smaller half goes and the bar rises. */                      \\
+    SKRAND_CLONES                                                                                \\
     static void NAME##_scan(                                                                     \\
         const TYPE *t, ptrdiff_t m, ptrdiff_t first, ptrdiff_t skip, ptrdiff_t q,                \\
         TYPE *v, int32_t *c, int32_t *count, TYPE *bar)                                          \\
@@ -60,15 +79,20 @@ cdef extern from *:
         TYPE least = *bar;                                                                       \\
         for (ptrdiff_t start = 0; start < m; start += 64) {                                      \\
             ptrdiff_t end = start + 64 < m ? start + 64 : m;                                     \\
-            if (!NAME##_hits(t + start, end - start, least))                                     \\
+            if (end - start == 64 && !NAME##_hits(t + start, 64, least))                         \\
                 continue;                                                                        \\
-            for (ptrdiff_t j = start; j < end; j++) {                                            \\
-                if (ABS(t[j]) > least && j != skip) {                                            \\
-                    v[n] = t[j];                                                                 \\
-                    c[n++] = (int32_t) (first + j);                                              \\
-                    if (n == 2 * q) {                                                            \\
-                        least = NAME##_select(v, c, n, q);                                       \\
-                        n = q;                                                                   \\
+            for (ptrdiff_t part = start; part < end; part += 8) {                                \\
+                ptrdiff_t stop = part + 8 < end ? part + 8 : end;                                \\
+                if (stop - part == 8 && !NAME##_hits(t + part, 8, least))                        \\
+                    continue;                                                                    \\
+                for (ptrdiff_t j = part; j < stop; j++) {                                        \\
+                    if (ABS(t[j]) > least && j != skip) {                                        \\
+                        v[n] = t[j];                                                             \\
+                        c[n++] = (int32_t) (first + j);                                          \\
+                        if (n == 2 * q) {                                                        \\
+                            least = NAME##_select(v, c, n, q);                                   \\
+                            n = q;                                                               \\
+                        }                                                                        \\
                     }                                                                            \\
                 }                                                                                \\
             }                                                                                    \\
@@ -100,6 +124,8 @@ cdef extern from *:
     """
     float skrand_top_f32_select(float *v, int32_t *c, ptrdiff_t count, ptrdiff_t q) nogil
     double skrand_top_f64_select(double *v, int32_t *c, ptrdiff_t count, ptrdiff_t q) nogil
+    void skrand_top_f32_sort(float *v, int32_t *c, ptrdiff_t n) nogil
+    void skrand_top_f64_sort(double *v, int32_t *c, ptrdiff_t n) nogil
     void skrand_top_f32_scan(
         const float *t, ptrdiff_t m, ptrdiff_t first, ptrdiff_t skip, ptrdiff_t q, float *v,
         int32_t *c, int32_t *count, float *bar) nogil
@@ -146,18 +172,22 @@ def top_scan(
 
 
 def top_finish(floating[:, ::1] values, int32_t[:, ::1] columns, int32_t[::1] counts):
-    """Leave the q largest entries of each row in front, and set the counts to at most q."""
+    """Leave the q largest entries of each row in front, by column; set the counts to at most q."""
     cdef ptrdiff_t i, b = values.shape[0], q = values.shape[1] // 2
     if columns.shape[0] < b or columns.shape[1] < 2 * q or counts.shape[0] < b:
         raise ValueError("the buffers do not have the same shape")
     with nogil:
         for i in range(b):
-            if counts[i] > q:
-                if floating is float:
+            if floating is float:
+                if counts[i] > q:
                     skrand_top_f32_select(&values[i, 0], &columns[i, 0], counts[i], q)
-                else:
+                    counts[i] = <int32_t> q
+                skrand_top_f32_sort(&values[i, 0], &columns[i, 0], counts[i])
+            else:
+                if counts[i] > q:
                     skrand_top_f64_select(&values[i, 0], &columns[i, 0], counts[i], q)
-                counts[i] = <int32_t> q
+                    counts[i] = <int32_t> q
+                skrand_top_f64_sort(&values[i, 0], &columns[i, 0], counts[i])
 
 
 def dual_pass(

@@ -493,6 +493,7 @@ def _clustering() -> list[Entry]:
             task="subspace-clustering",
             summary="Clusters near subspaces, their bases, and labels for new rows",
             capabilities={"float32", "inductive", "partial-fit"},
+            demo=f"{at}.demo:subspace_clusterer",
             since="0.1",
         ),
         solver(
@@ -507,6 +508,7 @@ def _clustering() -> list[Entry]:
             target=f"{at}.solvers.adssc:ADSSC",
             summary="Least-squares representation, made doubly stochastic",
             reference=lim,
+            claim=f"{at}.claims:multiplicity",
         ),
         solver(
             name="lsr",
@@ -585,6 +587,7 @@ def _clustering() -> list[Entry]:
             name="sampled",
             target=f"{at}.solvers.sampled:Sampled",
             summary="Clusters a sample; the nearest subspace for the rest",
+            claim=f"{at}.claims:million_rows",
             reference=(
                 "X. Peng, L. Zhang, Z. Yi. Scalable Sparse Subspace Clustering. CVPR 2013. "
                 "doi:10.1109/CVPR.2013.62"

@@ -60,11 +60,7 @@ def largest_products(
             )
         _kernels.top_finish(values, columns, counts)
         kept = np.arange(q) < counts[:, None]
-        columns, values = columns[:, :q], values[:, :q]
-        order = np.argsort(np.where(kept, columns, m), axis=1, kind="stable")
-        columns = np.take_along_axis(columns, order, axis=1)
-        values = np.take_along_axis(values, order, axis=1)
-        return columns[kept], values[kept], counts
+        return columns[:, :q][kept], values[:, :q][kept], counts
 
     with single_threaded_blas():
         blocks = list(ordered_map(block, range(0, n, _ROWS), threads))
