@@ -39,7 +39,7 @@ def photographs():
     slopes = np.gradient(0.3 * height, 2 / (SIDE - 1))
     normals = np.stack([-slopes[1], -slopes[0], np.ones_like(height)], axis=-1)
     normals /= np.linalg.norm(normals, axis=-1, keepdims=True)
-    lights = rng.normal(size=(LIGHTS, 3)) + [0, 0, 1.5]
+    lights = rng.normal(size=(LIGHTS, 3)) + np.array([0, 0, 1.5])
     lights[:, 2] = np.abs(lights[:, 2])
     lights /= np.linalg.norm(lights, axis=1, keepdims=True)
     images = paint * np.maximum(np.einsum("ijk,lk->lij", normals, lights), 0)

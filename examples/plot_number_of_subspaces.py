@@ -7,8 +7,8 @@ where noise lowers all of them; the gap relative to what is left, ``(v_k - v_(k+
 v_(k+1))``, is what ``n_clusters="auto"`` looks for. It tries graphs of several densities and takes
 the clearest answer.
 
-On the left are spectra for three numbers of subspaces at one level of noise, on the right the number
-found for twelve as the noise grows: it fails at last, and the gap says so before.
+On the left are spectra for three numbers of subspaces at one level of noise. On the right is the
+number found for twelve as the noise grows: it soon is too small, and so is the gap.
 """
 
 import matplotlib.pyplot as plt
