@@ -11,6 +11,7 @@ __version__ = "0.1.0.dev0"
 if TYPE_CHECKING:
     from skrand.clustering import LowRankGaussianMixture, ManifoldLinearizer, SubspaceClusterer
     from skrand.completion import LowRankCompleter
+    from skrand.completion.sensing import MatrixSensingRegressor
     from skrand.fewshot import TransductiveFewShot
     from skrand.linalg.transformer import SketchTransformer
     from skrand.registry import make_solver
@@ -24,6 +25,7 @@ _HOME = {
     "LowRankEntryRegressor": "skrand.completion",
     "LowRankGaussianMixture": "skrand.clustering",
     "ManifoldLinearizer": "skrand.clustering",
+    "MatrixSensingRegressor": "skrand.completion.sensing",
     "OTAdapter": "skrand.transport",
     "SinkhornNewtonOT": "skrand.transport",
     "SketchTransformer": "skrand.linalg.transformer",
@@ -55,6 +57,7 @@ __all__ = [
     "LowRankEntryRegressor",
     "LowRankGaussianMixture",
     "ManifoldLinearizer",
+    "MatrixSensingRegressor",
     "OTAdapter",
     "SinkhornNewtonOT",
     "SketchTransformer",

@@ -17,6 +17,7 @@ def skrand_entries() -> list[Entry]:
         *_least_squares(),
         *_lp_regression(),
         *_transport(),
+        *_matrix_sensing(),
         *_clustering(),
         *_manifold(),
         *_fewshot(),
@@ -302,6 +303,69 @@ def _completion() -> list[Entry]:
                 "H.-F. Yu, C.-J. Hsieh, S. Si, I. Dhillon. Scalable Coordinate Descent Approaches "
                 "to Parallel Matrix Factorization for Recommender Systems. ICDM 2012. "
                 "doi:10.1109/ICDM.2012.168"
+            ),
+        ),
+    ]
+
+
+def _matrix_sensing() -> list[Entry]:
+    at = "skrand.completion.sensing"
+    everything = {"sparse", "sample-weight", "float32", "lazy"}
+    solver = partial(Entry, kind="solver", task="matrix-sensing", since="0.1")
+    return [
+        Entry(
+            kind="task",
+            name="matrix-sensing",
+            target=f"{at}.problem:MatrixSensingTask",
+            summary="A matrix of low rank from linear measurements of it",
+            since="0.1",
+        ),
+        Entry(
+            kind="estimator",
+            name="MatrixSensingRegressor",
+            target=f"{at}.estimator:MatrixSensingRegressor",
+            task="matrix-sensing",
+            summary="Linear regression whose coefficients form a matrix of low rank",
+            capabilities={*everything, "inductive"},
+            since="0.1",
+        ),
+        solver(
+            name="auto",
+            target=f"{at}.solvers.auto:Auto",
+            summary="The cheapest solver that converges",
+            capabilities={*everything, "deterministic"},
+            default=True,
+        ),
+        solver(
+            name="rgn",
+            target=f"{at}.solvers.rgn:RGN",
+            summary="Gauss-Newton along matrices of the rank: a handful of iterations",
+            capabilities={*everything, "deterministic"},
+            reference=(
+                "Y. Luo, W. Huang, X. Li, A. R. Zhang. Recursive Importance Sketching for Rank "
+                "Constrained Least Squares: Algorithms and High-Order Convergence. Operations "
+                "Research, 2023. arXiv:2011.08360"
+            ),
+        ),
+        solver(
+            name="scaledgd",
+            target=f"{at}.solvers.scaledgd:ScaledGD",
+            summary="Gradient descent at a rate that no condition number slows",
+            capabilities={*everything, "deterministic"},
+            reference=(
+                "T. Tong, C. Ma, Y. Chi. Accelerating Ill-Conditioned Low-Rank Matrix Estimation "
+                "via Scaled Gradient Descent. JMLR 22, 2021. arXiv:2005.08898"
+            ),
+        ),
+        solver(
+            name="gd",
+            target=f"{at}.solvers.gd:GD",
+            summary="Gradient descent from a small random start, rebalanced once",
+            capabilities=everything,
+            reference=(
+                "N. Xiong, L. Ding, S. S. Du. How Over-Parameterization Slows Down Gradient "
+                "Descent in Matrix Sensing: The Curses of Symmetry and Initialization. ICLR 2024. "
+                "arXiv:2310.01769"
             ),
         ),
     ]

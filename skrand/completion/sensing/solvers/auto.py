@@ -1,0 +1,81 @@
+"""The cheapest solver that converges."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from skrand import registry
+from skrand.base import Monitor, Solution, Solver
+from skrand.completion.sensing.problem import MatrixSensing
+from skrand.exceptions import PluginError
+
+__all__ = ["Auto"]
+
+
+class Auto(Solver):
+    """Try the registered solvers from the cheapest up until one converges.
+
+    Every solver of the task that estimates its own cost for the problem at hand takes part,
+    plugins included; the best answer is returned if none converges.
+
+    Cost: that of the solvers tried; as a rule that of ``rgn`` alone.
+
+    Parameters
+    ----------
+    tol, max_iter : optional
+        Handed to the solvers; None leaves it to them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skrand.completion.sensing import MatrixSensing
+    >>> from skrand.completion.sensing.solvers import Auto
+    >>> A = np.random.default_rng(0).standard_normal((100, 16))
+    >>> problem = MatrixSensing(A=A, y=A.sum(axis=1), matrix_shape=(4, 4), rank=2)
+    >>> Auto().solve(problem).solver
+    'rgn'
+    """
+
+    task = "matrix-sensing"
+    name = "auto"
+
+    def __init__(self, *, tol=None, max_iter=None):
+        self.tol = tol
+        self.max_iter = max_iter
+
+    @property
+    def max_steps(self) -> None:
+        """Not known before the solvers have been chosen."""
+        return None
+
+    def _solve(
+        self, problem: MatrixSensing, rng: np.random.Generator, monitor: Monitor
+    ) -> Solution:
+        seed = int(rng.integers(1 << 63))
+        tried: list[Solution] = []
+        for solver in self._candidates(problem):
+            tried.append(solver.solve(problem, rng=seed, callback=monitor))
+            if tried[-1].converged:
+                break
+        best = min(tried, key=lambda answer: (not answer.converged, answer.extra["loss"]))
+        path = [answer.solver for answer in tried]
+        return replace(best, extra={**best.extra, "solver_path": path})
+
+    def _candidates(self, problem: MatrixSensing) -> list[Solver]:
+        """Return the usable solvers, cheapest first."""
+        ranked = []
+        for entry in registry.entries(kind="solver", task=self.task):
+            try:
+                solver = registry.load(entry)()
+            except PluginError:
+                continue
+            if isinstance(solver, Auto):
+                continue
+            given = {k: v for k, v in self.get_params(deep=False).items() if v is not None}
+            solver.set_params(**{k: v for k, v in given.items() if k in solver.get_params()})
+            cost = solver.cost(problem) if solver.supports(problem) is None else None
+            if cost is not None:
+                ranked.append((cost, entry.name, solver))
+        return [solver for _, _, solver in sorted(ranked, key=lambda item: item[:2])]
