@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from skrand.base import Monitor
-from skrand.completion.sensing.point import Point, record, relative
+from skrand.completion.sensing.point import CALLBACK, ROUNDING, Point, record, relative
 
 __all__ = ["descend"]
 
@@ -27,7 +27,7 @@ def descend(
     tol: float,
     max_iter: int,
     rewrite: Callable[[Point, int], Point] | None = None,
-) -> tuple[Point, int, bool]:
+) -> tuple[Point, int, str]:
     """Take steps until the slope is below `tol`, none lowers the loss, or the caller stops it.
 
     Parameters
@@ -53,8 +53,8 @@ def descend(
         The last point.
     n_iter : int
         Steps taken.
-    stalled : bool
-        Whether rounding ended it.
+    reason : str
+        What ended it, if neither the slope nor `max_iter` did.
     """
     # Below this, differences of the loss are rounding.
     slack = 8 * np.finfo(point.F.dtype).eps * float(np.sum(point.problem.target**2))
@@ -71,9 +71,9 @@ def descend(
                 break
             step /= 2
         else:
-            return point, n_iter, True
+            return point, n_iter, ROUNDING
         point = trial
         n_iter += 1
         if record(monitor, n_iter, point, scale, step_size=step):
-            break
-    return point, n_iter, False
+            return point, n_iter, CALLBACK
+    return point, n_iter, ""

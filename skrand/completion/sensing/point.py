@@ -13,7 +13,20 @@ from skrand._validation import check_integer, check_real
 from skrand.base import Monitor, Solution
 from skrand.completion.sensing.problem import MatrixSensing
 
-__all__ = ["Point", "Start", "check_stopping", "finish", "record", "spectral_start"]
+__all__ = [
+    "CALLBACK",
+    "ROUNDING",
+    "Point",
+    "Start",
+    "check_stopping",
+    "finish",
+    "record",
+    "spectral_start",
+]
+
+#: Why a solver may stop before its last iteration.
+ROUNDING = "No step lowers the objective any more: tol is below what rounding allows"
+CALLBACK = "A callback stopped it"
 
 #: Matrices with a shorter side than this get a full singular value decomposition.
 _FULL_SVD = 300
@@ -67,7 +80,15 @@ class Point:
 
     @cached_property
     def slope(self) -> float:
-        """Norm of the gradient's projection on the tangent space of matrices of this rank."""
+        """Norm of the gradient's projection on the tangent space of matrices of this rank.
+
+        A semi-definite matrix may be best with fewer columns than are allowed, where that space is
+        only a cone. So for symmetric problems it is the gradient in F over the norm of F, which is
+        the same but for the weight of the smaller columns.
+        """
+        if self.problem.symmetric:
+            size = float(np.linalg.norm(self.frames[0][1], 2))
+            return float(np.sqrt(2) * np.linalg.norm(self.gradient[0])) / size if size > 0 else 0.0
         left, right = self._slopes
         both = self.frames[0][0].T @ left
         square = np.sum(left**2) + np.sum(right**2) - np.sum(both**2)
@@ -150,21 +171,19 @@ def relative(point: Point, scale: float) -> float:
 
 
 def finish(
-    point: Point, scale: float, tol: float, n_iter: int, *, stalled: bool = False, **extra: Any
+    point: Point, scale: float, tol: float, n_iter: int, reason: str = "", **extra: Any
 ) -> Solution:
-    """Make the solution from the last point."""
+    """Make the solution from the last point; `reason` says why it is the last, if not for max_iter.
+
+    See `ROUNDING` and `CALLBACK`.
+    """
     residual = relative(point, scale)
     converged = residual <= tol
     message = ""
     if not converged:
-        reason = (
-            "No step lowers the objective any more: tol is below what rounding allows"
-            if stalled
-            else "Raise max_iter or tol"
-        )
         message = (
-            f"{reason}. The gradient along matrices of this rank is {residual:.1e} of the gradient "
-            "at zero."
+            f"{reason or 'Raise max_iter or tol'}. The gradient along matrices of this rank is "
+            f"{residual:.1e} of the gradient at zero."
         )
     return Solution(
         x=point.matrix,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -55,9 +57,15 @@ class Auto(Solver):
     ) -> Solution:
         seed = int(rng.integers(1 << 63))
         tried: list[Solution] = []
+        stops: list[bool] = []
+
+        def watch(state: Mapping[str, Any]) -> bool:
+            stops.append(monitor(state))
+            return stops[-1]
+
         for solver in self._candidates(problem):
-            tried.append(solver.solve(problem, rng=seed, callback=monitor))
-            if tried[-1].converged:
+            tried.append(solver.solve(problem, rng=seed, callback=watch))
+            if tried[-1].converged or any(stops):
                 break
         best = min(tried, key=lambda answer: (not answer.converged, answer.extra["loss"]))
         path = [answer.solver for answer in tried]

@@ -115,7 +115,7 @@ class GD(Solver):
                 made.append(iteration)
                 return _rebalanced(point, float(np.sqrt(start.s[0])))
 
-            point, n_iter, stalled = descend(
+            point, n_iter, reason = descend(
                 point,
                 step,
                 lambda point: point.gradient,
@@ -126,9 +126,7 @@ class GD(Solver):
                 rewrite=rewrite if rebalance else None,
             )
             rebalance_iter = made[0] if made else None
-            return finish(
-                point, start.scale, tol, n_iter, stalled=stalled, rebalance_iter=rebalance_iter
-            )
+            return finish(point, start.scale, tol, n_iter, reason, rebalance_iter=rebalance_iter)
 
 
 def _random_point(

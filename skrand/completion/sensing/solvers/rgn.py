@@ -11,7 +11,10 @@ from scipy.sparse.linalg import LinearOperator, cg
 from skrand._validation import check_integer
 from skrand.base import Monitor, Solution, Solver
 from skrand.completion.sensing.point import (
+    CALLBACK,
+    ROUNDING,
     Point,
+    Start,
     check_stopping,
     finish,
     record,
@@ -90,23 +93,29 @@ class RGN(Solver):
         tol, max_iter = check_stopping(self, problem)
         with single_threaded_blas():
             start = spectral_start(problem)
-            point = start.point(problem)
+            point = _without_zeros(start.point(problem))
             accuracy = relative(point, start.scale)
-            n_iter, n_inner, stalled = 0, 0, False
-            while n_iter < max_iter and accuracy > tol:
+            n_iter, n_inner, reason = 0, 0, ""
+            while n_iter < max_iter:
+                if accuracy <= tol:
+                    wider = _with_a_column(point, start, tol) if problem.symmetric else None
+                    if wider is None:
+                        break
+                    point = wider
                 model = _Tangent(point)
                 (D, E), inner = model.step(max(min(0.1, accuracy), 1e-8), max_inner)
                 n_inner += inner
                 trial = _search(point, D, E)
-                stalled = trial is None
-                if stalled:
+                if trial is None:
+                    reason = ROUNDING
                     break
                 point = trial
                 accuracy = relative(point, start.scale)
                 n_iter += 1
                 if record(monitor, n_iter, point, start.scale, n_inner=inner):
+                    reason = CALLBACK
                     break
-            return finish(point, start.scale, tol, n_iter, stalled=stalled, n_inner=n_inner)
+            return finish(point, start.scale, tol, n_iter, reason, n_inner=n_inner)
 
 
 class _Tangent:
@@ -122,7 +131,7 @@ class _Tangent:
     def _compress(self) -> np.ndarray:
         """Return the measurements of every direction, a column an entry of D and then of E."""
         problem, (d1, d2) = self.problem, self.problem.matrix_shape
-        n, k = len(problem.y), problem.rank
+        n, k = len(problem.y), self.U.shape[1]
         A = problem.A.reshape(n, d1, d2)
         problem.oracles["passes"] += 2
         by_left = np.matmul(self.U.T, A).transpose(0, 2, 1).reshape(n, d2 * k)
@@ -132,8 +141,8 @@ class _Tangent:
 
     def step(self, accuracy: float, max_inner: int) -> tuple[tuple[np.ndarray, np.ndarray], int]:
         """Return the best D and E, of least norm, and the inner steps that it took."""
-        k = self.problem.rank
-        unknowns = k * (len(self.V) if self.symmetric else len(self.U) + len(self.V))
+        rows = len(self.V) if self.symmetric else len(self.U) + len(self.V)
+        unknowns = rows * self.U.shape[1]
         if self.matrix is not None and unknowns <= _DIRECT:
             cond = np.finfo(self.matrix.dtype).eps * max(self.matrix.shape)
             x = scipy.linalg.lstsq(
@@ -151,7 +160,7 @@ class _Tangent:
         return self._split(x), len(steps)
 
     def _split(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        factors = x.astype(self.problem.dtype, copy=False).reshape(-1, self.problem.rank)
+        factors = x.astype(self.problem.dtype, copy=False).reshape(-1, self.U.shape[1])
         d2 = len(self.V)
         return factors[:d2], factors[:d2] if self.symmetric else factors[d2:]
 
@@ -183,7 +192,7 @@ def _search(point: Point, D: np.ndarray, E: np.ndarray) -> Point | None:
 def _truncated(point: Point, D: np.ndarray, E: np.ndarray) -> Point:
     """Return the best approximation, of the problem's rank, of ``F G^T + U D^T + E V^T``."""
     (U, R), (V, T) = point.frames
-    k = point.problem.rank
+    k = U.shape[1]
     Q, left = np.linalg.qr(np.hstack([U, E]))
     if point.problem.symmetric:
         # U (R R^T) U^T + U D^T + D U^T, and D = E.
@@ -192,8 +201,28 @@ def _truncated(point: Point, D: np.ndarray, E: np.ndarray) -> Point:
         middle[:k, k:] = middle[k:, :k] = np.eye(k)
         values, vectors = np.linalg.eigh(left @ middle @ left.T)
         F = Q @ (vectors[:, -k:] * np.sqrt(np.maximum(values[-k:], 0)))
-        return Point(point.problem, F, F)
+        return _without_zeros(Point(point.problem, F, F))
     P, right = np.linalg.qr(np.hstack([V @ (T @ R.T) + D, V]))
     W, s, Zt = np.linalg.svd(left @ right.T)
     root = np.sqrt(s[:k])
     return Point(point.problem, Q @ (W[:, :k] * root), P @ (Zt[:k].T * root))
+
+
+def _without_zeros(point: Point) -> Point:
+    """Drop the columns of a symmetric problem's factor that are zero: they give no directions."""
+    if not point.problem.symmetric:
+        return point
+    F = point.F[:, point.F.any(axis=0)]
+    return Point(point.problem, F, F)
+
+
+def _with_a_column(point: Point, start: Start, tol: float) -> Point | None:
+    """Return the point with one more column, if it may have one and that lowers the loss."""
+    if point.F.shape[1] == point.problem.rank:
+        return None
+    values, vectors = np.linalg.eigh(point.problem.adjoint(point.residual))
+    if values[0] >= -tol * start.scale:
+        return None
+    F = np.column_stack([point.F, vectors[:, 0] * np.sqrt(-values[0] / start.curvature)])
+    wider = Point(point.problem, F, F)
+    return wider if wider.loss < point.loss else None

@@ -30,7 +30,7 @@ class ScaledGD(Solver):
     damping : float, default=1.0
         Multiple of the identity that is added, relative to the estimated distance to the answer.
         0 is the method for factors of exactly the right rank.
-    step_size : float, default=0.5
+    step_size : float, default=0.7
         Length of the steps, in units of the inverse curvature of the measurements. It is halved
         whenever the loss would rise.
     tol : float, default=None
@@ -61,7 +61,7 @@ class ScaledGD(Solver):
     task = "matrix-sensing"
     name = "scaledgd"
 
-    def __init__(self, *, damping=1.0, step_size=0.5, tol=None, max_iter=1000):
+    def __init__(self, *, damping=1.0, step_size=0.7, tol=None, max_iter=1000):
         self.damping = damping
         self.step_size = step_size
         self.tol = tol
@@ -86,7 +86,7 @@ class ScaledGD(Solver):
                 left, right = point.gradient
                 return _divide(left, point.G, shift), _divide(right, point.F, shift)
 
-            point, n_iter, stalled = descend(
+            point, n_iter, reason = descend(
                 start.point(problem),
                 step_size / start.curvature,
                 direction,
@@ -95,7 +95,7 @@ class ScaledGD(Solver):
                 tol=tol,
                 max_iter=max_iter,
             )
-            return finish(point, start.scale, tol, n_iter, stalled=stalled)
+            return finish(point, start.scale, tol, n_iter, reason)
 
 
 def _divide(gradient: np.ndarray, factor: np.ndarray, shift: float) -> np.ndarray:
