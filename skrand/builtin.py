@@ -327,6 +327,7 @@ def _matrix_sensing() -> list[Entry]:
             task="matrix-sensing",
             summary="Linear regression whose coefficients form a matrix of low rank",
             capabilities={*everything, "inductive"},
+            demo=f"{at}.demo:matrix_sensing_regressor",
             since="0.1",
         ),
         solver(
@@ -346,6 +347,7 @@ def _matrix_sensing() -> list[Entry]:
                 "Constrained Least Squares: Algorithms and High-Order Convergence. Operations "
                 "Research, 2023. arXiv:2011.08360"
             ),
+            claim=f"{at}.claims:gauss_newton",
         ),
         solver(
             name="scaledgd",
@@ -367,6 +369,7 @@ def _matrix_sensing() -> list[Entry]:
                 "Descent in Matrix Sensing: The Curses of Symmetry and Initialization. ICLR 2024. "
                 "arXiv:2310.01769"
             ),
+            claim=f"{at}.claims:gradient_descent",
         ),
     ]
 

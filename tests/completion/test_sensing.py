@@ -143,6 +143,18 @@ def test_gauss_newton_does_not_mind_too_large_a_rank(overparameterized):
         assert distance(solution.x, M) < 1e-9
 
 
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_noise_and_too_large_a_rank_are_left_to_newton(symmetric, monkeypatch):
+    A, _, y = planted(20, 20, 2, 400, noise=0.02, symmetric=symmetric)
+    problem = MatrixSensing(A=A, y=y, matrix_shape=(20, 20), rank=5, symmetric=symmetric)
+    solution = RGN(tol=1e-12).solve(problem)
+    assert solution.converged
+    slopes = np.array([entry["residual"] for entry in solution.history])
+    assert slopes[-1] < slopes[-2] ** 1.3
+    monkeypatch.setattr("skrand.completion.sensing.solvers.rgn._SLOW", np.inf)
+    assert not RGN(tol=1e-12).solve(problem).converged
+
+
 def test_direct_and_inner_iterations_agree(monkeypatch):
     A, _, y = planted(12, 10, 2, 300, noise=0.1)
     problem = MatrixSensing(A=A, y=y + 2.0, matrix_shape=(12, 10), rank=2, intercept=True)
@@ -325,10 +337,11 @@ def test_semidefinite_answers_of_less_than_the_rank():
 
 def test_cross_validation_finds_the_rank():
     A, _, y = planted(8, 8, 2, 300, noise=0.05)
-    grid = {"rank": [1, 2, 5], "solver": ["rgn", make_solver("matrix-sensing", "scaledgd")]}
-    search = GridSearchCV(MatrixSensingRegressor(matrix_shape=(8, 8), tol=1e-3), grid, cv=3).fit(
-        A, y
-    )
+    grid = {
+        "rank": [1, 2, 5],
+        "solver": ["rgn", make_solver("matrix-sensing", "scaledgd", max_iter=5000)],
+    }
+    search = GridSearchCV(MatrixSensingRegressor(matrix_shape=(8, 8)), grid, cv=3).fit(A, y)
     assert search.best_params_["rank"] == 2
     nested = GridSearchCV(
         MatrixSensingRegressor(2, matrix_shape=(8, 8), solver=GD(), random_state=0),

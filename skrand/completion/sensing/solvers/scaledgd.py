@@ -23,7 +23,8 @@ class ScaledGD(Solver):
     identity is added that shrinks with the distance to the answer.
 
     Cost: two passes over the measurements an iteration, ``4 n d1 d2`` flops for dense ones, and
-    some dozens of iterations. Memory: the factors, and one matrix of the answer's shape.
+    some dozens to hundreds of iterations. Memory: the factors, and one matrix of the answer's
+    shape.
 
     Parameters
     ----------
@@ -68,8 +69,8 @@ class ScaledGD(Solver):
         self.max_iter = max_iter
 
     def cost(self, problem: MatrixSensing) -> float:
-        """Estimate flops: some sixty iterations."""
-        return 120 * problem.work
+        """Estimate flops: some two hundred iterations."""
+        return 400 * problem.work
 
     def _solve(
         self, problem: MatrixSensing, rng: np.random.Generator, monitor: Monitor
