@@ -147,12 +147,12 @@ def test_gauss_newton_does_not_mind_too_large_a_rank(overparameterized):
 def test_noise_and_too_large_a_rank_are_left_to_newton(symmetric, monkeypatch):
     A, _, y = planted(20, 20, 2, 400, noise=0.02, symmetric=symmetric)
     problem = MatrixSensing(A=A, y=y, matrix_shape=(20, 20), rank=5, symmetric=symmetric)
-    solution = RGN(tol=1e-12).solve(problem)
+    solution = RGN().solve(problem)
     assert solution.converged
     slopes = np.array([entry["residual"] for entry in solution.history])
     assert slopes[-1] < slopes[-2] ** 1.3
     monkeypatch.setattr("skrand.completion.sensing.solvers.rgn._SLOW", np.inf)
-    assert not RGN(tol=1e-12).solve(problem).converged
+    assert RGN(max_iter=1000).solve(problem).n_iter > 2 * solution.n_iter
 
 
 def test_direct_and_inner_iterations_agree(monkeypatch):
@@ -408,7 +408,7 @@ def test_a_tolerance_below_rounding_is_said():
     solution = RGN(tol=1e-30, max_iter=60).solve(problem)
     assert not solution.converged
     assert solution.residual < 1e-12
-    assert solution.message
+    assert solution.message.startswith("No step lowers the objective any more: tol is below what")
 
 
 FIT = "The {!r} parameter of MatrixSensingRegressor must be {}. Got {!r} instead."

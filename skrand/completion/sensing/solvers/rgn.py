@@ -29,7 +29,7 @@ __all__ = ["RGN"]
 #: condition, and their cost is then small beside that of one pass.
 _DIRECT = 160
 _HALVINGS = 30
-#: Gauss-Newton steps that leave more of the slope than this are followed by a Newton step.
+#: A Gauss-Newton step that leaves more of the slope than this is the last: Newton takes over.
 _SLOW = 0.5
 
 
@@ -42,8 +42,8 @@ class RGN(Solver):
     the result truncated to the rank. U and V are orthonormal, so neither the condition number of
     the answer nor a rank larger than its rank slows this down. It starts from the spectral
     estimate, and a step that would raise the loss is halved. Where the residual is not small, as
-    with noise and too large a rank, Gauss-Newton is slow; iterations after a slow one add the
-    curvature of the matrices of the rank, which makes it Newton's method.
+    with noise and too large a rank, Gauss-Newton is slow; from the first slow iteration on the
+    curvature of the matrices of the rank is added, which makes it Newton's method.
 
     Cost: for dense measurements ``4 n d1 d2 rank`` flops an iteration to compress them to the
     unknowns, then ``4 n (d1 + d2) rank`` for each inner step; otherwise two passes for each inner
@@ -100,7 +100,7 @@ class RGN(Solver):
         with single_threaded_blas():
             start = spectral_start(problem)
             point = _without_zeros(start.point(problem))
-            accuracy, gain = relative(point, start.scale), 0.0
+            accuracy, curved = relative(point, start.scale), False
             n_iter, n_inner, reason = 0, 0, ""
             while n_iter < max_iter:
                 if accuracy <= tol:
@@ -108,16 +108,19 @@ class RGN(Solver):
                     if wider is None:
                         break
                     point = wider
-                model = _Tangent(point, curved=gain > _SLOW)
+                model = _Tangent(point, curved)
                 (D, E), inner = model.step(max(min(0.1, accuracy), 1e-8), max_inner)
                 n_inner += inner
                 trial = _search(point, D, E)
+                if trial is None and not curved:
+                    curved = True
+                    continue
                 if trial is None:
                     reason = ROUNDING
                     break
                 point, previous = trial, accuracy
                 accuracy = relative(point, start.scale)
-                gain = accuracy / previous
+                curved = curved or accuracy > _SLOW * previous
                 n_iter += 1
                 if record(monitor, n_iter, point, start.scale, n_inner=inner):
                     reason = CALLBACK
@@ -221,12 +224,16 @@ def _conjugate_gradients(
 
 
 def _search(point: Point, D: np.ndarray, E: np.ndarray) -> Point | None:
-    """Return the truncated full step, or the first of its halves that lowers the loss, or None."""
+    """Return the truncated full step, or the first of its halves that is an improvement, or None.
+
+    Where rounding hides how the loss changes, that is one that lowers the slope.
+    """
     slack = 8 * np.finfo(point.F.dtype).eps * float(np.sum(point.problem.target**2))
     length = 1.0
     for _ in range(_HALVINGS):
         trial = _truncated(point, length * D, length * E)
-        if trial.loss <= point.loss + slack:
+        change = trial.loss - point.loss
+        if change < -slack or (change <= slack and trial.slope < point.slope):
             return trial
         length /= 2
     return None
