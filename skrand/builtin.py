@@ -124,6 +124,16 @@ def _least_squares() -> list[Entry]:
             ),
         ),
         solver(
+            name="sketch-project",
+            target=f"{at}.solvers.sketch_project:SketchProject",
+            summary="Random blocks of unknowns in turn: least memory, many passes",
+            capabilities=everything,
+            reference=(
+                "R. M. Gower, P. Richtarik. Randomized Iterative Methods for Linear Systems. SIAM "
+                "J. Matrix Anal. Appl. 36, 2015. arXiv:1506.03296"
+            ),
+        ),
+        solver(
             name="sketch",
             target=f"{at}.solvers.sketch:SketchAndSolve",
             summary="Solve a sketch of the problem and estimate the error made",

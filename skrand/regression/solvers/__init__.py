@@ -11,6 +11,7 @@ from skrand.regression.solvers.pne import PNE
 from skrand.regression.solvers.sampling import Sampling
 from skrand.regression.solvers.sap import SAP
 from skrand.regression.solvers.sketch import SketchAndSolve
+from skrand.regression.solvers.sketch_project import SketchProject
 from skrand.regression.solvers.spir import SPIR
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "Newton",
     "Sampling",
     "SketchAndSolve",
+    "SketchProject",
 ]
