@@ -22,6 +22,7 @@ from skrand._validation import (
 from skrand.base import SolverMixin
 from skrand.completion.sensing.measurements import RankOneMeasurements
 from skrand.completion.sensing.problem import MatrixSensing
+from skrand.linalg.threads import single_threaded_blas
 
 __all__ = ["MatrixSensingRegressor"]
 
@@ -144,8 +145,8 @@ class MatrixSensingRegressor(SolverMixin, RegressorMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, d1 * d2) or (n_samples, d1, d2), sparse matrix or \
-                LinearOperator
+        X : array-like of shape (n_samples, d1 * d2), ndarray of shape (n_samples, d1, d2), sparse \
+                matrix or LinearOperator
             Measurements: row i holds the entries of a matrix in row order. float32 stays float32.
         y : array-like of shape (n_samples,)
             What was measured.
@@ -199,8 +200,8 @@ class MatrixSensingRegressor(SolverMixin, RegressorMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, d1 * d2) or (n_samples, d1, d2), sparse matrix or \
-                LinearOperator
+        X : array-like of shape (n_samples, d1 * d2), ndarray of shape (n_samples, d1, d2), sparse \
+                matrix or LinearOperator
             Measurements.
 
         Returns
@@ -281,7 +282,9 @@ def _flat(X: Any) -> Any:
 
 
 def _attributes(problem: MatrixSensing, M: np.ndarray) -> dict[str, Any]:
-    return {"coef_": M.ravel(), "coef_matrix_": M, "intercept_": problem.offset(M)}
+    with single_threaded_blas():
+        intercept = problem.offset(M)
+    return {"coef_": M.ravel(), "coef_matrix_": M, "intercept_": intercept}
 
 
 def _check_sample_weight(sample_weight: Any, n_samples: int) -> np.ndarray | None:
