@@ -427,6 +427,7 @@ def _transport() -> list[Entry]:
         solver(
             name="sns",
             target=f"{at}.solvers.sns:SNS",
+            capabilities={"sample-weight", "float32", "deterministic"},
             summary="Sinkhorn, then Newton with a fixed number of kept entries",
             reference=sns,
             claim=f"{at}.claims:sinkhorn_newton_sparse",

@@ -19,6 +19,7 @@ from skrand.transport.adapter import OTAdapter
 from skrand.transport.divergence import Divergence, barycenter, sinkhorn_divergence
 from skrand.transport.estimator import SinkhornNewtonOT
 from skrand.transport.functions import TransportResult, solve
+from skrand.transport.partial import PartialResult, solve_partial
 from skrand.transport.problem import EntropicTransport, EntropicTransportTask
 from skrand.transport.unbalanced import UnbalancedResult, solve_unbalanced
 
@@ -27,11 +28,13 @@ __all__ = [
     "EntropicTransport",
     "EntropicTransportTask",
     "OTAdapter",
+    "PartialResult",
     "SinkhornNewtonOT",
     "TransportResult",
     "UnbalancedResult",
     "barycenter",
     "sinkhorn_divergence",
     "solve",
+    "solve_partial",
     "solve_unbalanced",
 ]

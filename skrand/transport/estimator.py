@@ -264,6 +264,27 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
         check_is_fitted(self, "potentials_")
         return self._solution.plan
 
+    def plan(self, rows=None):
+        """Return rows of the plan, without making the others.
+
+        Parameters
+        ----------
+        rows : slice or array-like of int, default=None
+            Which rows; None is all.
+
+        Returns
+        -------
+        plan : ndarray of shape (n_rows, n_targets), sparse for solver "exact"
+        """
+        check_is_fitted(self, "potentials_")
+        if rows is None:
+            return self.plan_
+        if not isinstance(rows, slice):
+            rows = np.asarray(rows)
+        if "plan" in self._solution.solution.extra:
+            return self.plan_[rows]
+        return self._problem.plan(*self.potentials_, rows)
+
     @property
     def gap_(self):
         """Bound on the distance to the optimal objective, computed when it is first asked for."""
@@ -325,21 +346,41 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
         score : float
             At most 0, and the higher the better.
         """
+        return -self.divergence(self.transform(X))
+
+    @available_if(_has_points)
+    def divergence(self, X):
+        """Return the Sinkhorn divergence between X, as it is, and the target.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Points on the target's side, such as those that `transform` returns.
+
+        Returns
+        -------
+        divergence : float
+            At least 0, in units of the costs as given, at the regularisation `score_reg`.
+        """
         check_is_fitted(self, "potentials_")
-        moved = self.transform(X).astype(np.float64)
+        X = check_array(X, dtype=np.float64, input_name="X")
         target = np.asarray(self.target_, dtype=np.float64)
+        if X.shape[1] != target.shape[1]:
+            raise ValueError(
+                f"X has {X.shape[1]} features, but the target has {target.shape[1]} features."
+            )
         b = self._problem.b
-        a = np.full(len(moved), 1.0 / len(moved))
+        a = np.full(len(X), 1.0 / len(X))
         reg = self.score_reg
         within = self._costs(target, target) / self.cost_scale_
         if reg is None:
             positive = within[within > 0]
             reg = 0.05 * float(np.median(positive)) if len(positive) else 1.0
         value = partial(self._value, reg=reg)
-        across = self._costs(moved, target) / self.cost_scale_
-        itself = self._costs(moved, moved) / self.cost_scale_
+        across = self._costs(X, target) / self.cost_scale_
+        itself = self._costs(X, X) / self.cost_scale_
         divergence = value(across, a, b) - 0.5 * (value(itself, a, a) + value(within, b, b))
-        return -max(0.0, float(divergence)) * self.cost_scale_
+        return max(0.0, float(divergence)) * self.cost_scale_
 
     def _value(self, C, a, b, reg):
         from skrand.transport.solvers import AnnealedNewton

@@ -80,20 +80,41 @@ class EntropicTransport(Problem):
             spread = self.scale * float((np.maximum(reach, 0.0) ** 2).sum())
         return max(spread, np.finfo(np.float64).tiny)
 
-    def positive(self) -> EntropicTransport:
-        """Return the problem without the rows and columns of weight zero."""
-        rows, columns = self.a > 0, self.b > 0
-        if rows.all() and columns.all():
-            return self
-        reduced = EntropicTransport(
-            C=None if self.C is None else np.ascontiguousarray(self.C[np.ix_(rows, columns)]),
-            a=self.a[rows],
-            b=self.b[columns],
+    def restrict(self, rows: Any, columns: Any) -> EntropicTransport:
+        """Return the problem on some rows and columns, whose weights are normalised again."""
+        a, b = self.a[rows], self.b[columns]
+        return EntropicTransport(
+            C=None if self.C is None else np.ascontiguousarray(self.C[rows][:, columns]),
+            a=a / a.sum(),
+            b=b / b.sum(),
             reg=self.reg,
             X=None if self.X is None else self.X[rows],
             Y=None if self.Y is None else self.Y[columns],
             scale=self.scale,
         )
+
+    def transpose(self) -> EntropicTransport:
+        """Return the problem with rows and columns exchanged."""
+        return EntropicTransport(
+            C=None if self.C is None else np.ascontiguousarray(self.C.T),
+            a=self.b,
+            b=self.a,
+            reg=self.reg,
+            X=self.Y,
+            Y=self.X,
+            scale=self.scale,
+        )
+
+    def forbids(self) -> bool:
+        """Whether any cost is infinite."""
+        return self.C is not None and bool(self.C.max() == np.inf)
+
+    def positive(self) -> EntropicTransport:
+        """Return the problem without the rows and columns of weight zero."""
+        rows, columns = self.a > 0, self.b > 0
+        if rows.all() and columns.all():
+            return self
+        reduced = self.restrict(rows, columns)
         object.__setattr__(reduced, "oracles", self.oracles)
         return reduced
 

@@ -106,6 +106,13 @@ class SemiDual:
         value = float((self.a * f).sum() + (self.b * g).sum())
         return State(eps, f, g, c, error, value, entries)
 
+    def concentration(self, state: State) -> float:
+        """Return the mean over rows of the sum of squared shares, one over how many columns count.
+
+        Shares too small to be among the state's entries are left out.
+        """
+        return float(state.entries[3][: len(self.b)].sum())
+
     def start(self) -> tuple[np.ndarray, np.ndarray]:
         """Return zero potentials: the kernel finds its own shift where they do not do."""
         return np.zeros(len(self.b)), np.zeros(len(self.a))
@@ -122,26 +129,21 @@ class Newton:
 
     Parameters
     ----------
-    dual : SemiDual
-        The problem.
     max_iter : int
         Most iterations in all, over all calls of :meth:`run`.
     step : callable
-        ``step(state, kind) -> bool``, called once an iteration; true stops.
+        ``step(state, kind, n_cg) -> bool``, called once an iteration; true stops.
     """
 
-    def __init__(
-        self, dual: SemiDual, max_iter: int, step: Callable[[State, str, int], bool]
-    ) -> None:
-        self.dual, self.max_iter, self.step = dual, max_iter, step
+    def __init__(self, max_iter: int, step: Callable[[State, str, int], bool]) -> None:
+        self.max_iter, self.step = max_iter, step
         self.n_iter = self.n_newton = self.n_sinkhorn = self.n_cg = 0
         self.damping, self.reach = _DAMPING, _REACH
         self.stopped = self.stalled = False
         self.goal = 0.0
 
-    def run(self, g: np.ndarray, f: np.ndarray, eps: float, tol: float) -> State:
+    def run(self, dual: SemiDual, g: np.ndarray, f: np.ndarray, eps: float, tol: float) -> State:
         """Bring the violation to `tol` from `g`; return the best state reached."""
-        dual = self.dual
         state = dual.state(g, eps, f, tau=1e-3)
         self.goal = tol
         self.damping, self.reach = _DAMPING, _REACH
@@ -152,15 +154,15 @@ class Newton:
             if state.error > 0.5 and warm_up < 8:
                 # Far away a Sinkhorn step is as good as any and costs no linear system.
                 warm_up += 1
-                state = self._sinkhorn(state)
+                state = self._sinkhorn(dual, state)
                 kind = "sinkhorn"
             else:
-                new = self._newton_step(state)
+                new = self._newton_step(dual, state, self._forcing(state.error))
                 kind = "newton"
                 if new is None:
                     rejected += 1
                     kind = "sinkhorn"
-                    new = self._sinkhorn(state)
+                    new = self._sinkhorn(dual, state)
                     floor = rounding_floor(dual.spread, eps)
                     if rejected >= 3 and min(state.error, new.error) <= 20 * floor:
                         self.stalled = True
@@ -173,17 +175,21 @@ class Newton:
 
     def _tau(self, error: float) -> float:
         # The dropped mass then is of the order of the error to come: superlinear convergence.
-        return float(np.clip(max(0.002 * error, 0.01 * self.goal), 1e-14, 1e-3))
+        return float(np.clip(max(2e-4 * error, 0.01 * self.goal), 1e-14, 1e-3))
 
-    def _sinkhorn(self, state: State) -> State:
+    def _forcing(self, error: float) -> float:
+        """Return the tolerance of the linear solver: superlinear, no more than `goal` asks for."""
+        return min(0.1, max(error ** (2 / 3), 0.05 * self.goal / error))
+
+    def _sinkhorn(self, dual: SemiDual, state: State) -> State:
         self.n_sinkhorn += 1
-        g = self.dual.sinkhorn_step(state)
+        g = dual.sinkhorn_step(state)
         # Column sums must not be cut off while they can be far from b.
-        return self.dual.state(g, state.eps, state.f, tau=self._tau(state.error))
+        return dual.state(g, state.eps, state.f, tau=self._tau(state.error))
 
-    def _newton_step(self, state: State) -> State | None:
+    def _newton_step(self, dual: SemiDual, state: State, rtol: float) -> State | None:
         """Return the state after a damped step, or None if no step length was any good."""
-        dual, b = self.dual, self.dual.b
+        b = dual.b
         self.n_newton += 1
         indptr, columns, values, gram = state.entries
         shift = min(self.damping * min(state.error, 1.0), 1.0)
@@ -212,8 +218,7 @@ class Newton:
             1.0 / jacobi,
             gradient,
             direction,
-            # Superlinear convergence, but not beyond what is asked for.
-            min(0.1, max(state.error, 0.05 * self.goal / state.error)),
+            rtol,
             2000,
             dual.threads,
         )

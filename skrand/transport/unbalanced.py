@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -13,7 +13,7 @@ from skrand._ext import transport as _kernels
 from skrand._validation import check_integer, check_n_jobs, check_real, fail_parameter
 from skrand.linalg.threads import effective_n_jobs
 from skrand.transport.functions import check_costs
-from skrand.transport.problem import EntropicTransport
+from skrand.transport.problem import EntropicTransport, row_potentials
 from skrand.transport.semidual import SemiDual
 
 __all__ = ["UnbalancedResult", "solve_unbalanced"]
@@ -58,7 +58,8 @@ def solve_unbalanced(C, a, b, reg=0.05, reg_marginal=1.0, *, tol=1e-10, max_iter
     C : array-like of shape (n, m)
         Costs; ``+inf`` forbids a pair.
     a, b : array-like of shape (n,) and (m,)
-        Positive masses, of any sum.
+        Non-negative masses, of any sum. A point without mass gets the potential that it would have
+        with a very small one.
     reg : float, default=0.05
         Positive, in units of the costs.
     reg_marginal : float or tuple of two floats, default=1.0
@@ -102,8 +103,21 @@ def solve_unbalanced(C, a, b, reg=0.05, reg_marginal=1.0, *, tol=1e-10, max_iter
     )
     if a.shape != (C.shape[0],) or b.shape != (C.shape[1],):
         raise ValueError(f"a and b must have the shapes of C, {C.shape}. Got {a.shape}, {b.shape}.")
-    if min(a.min(), b.min()) <= 0:
-        raise ValueError("a and b must be positive: leave points without mass out.")
+    if min(a.min(), b.min()) < 0 or min(a.max(), b.max()) == 0:
+        raise ValueError("a and b must be non-negative, with a positive entry each.")
+    rows, columns = a > 0, b > 0
+    if not (rows.all() and columns.all()):
+        part = solve_unbalanced(
+            C[np.ix_(rows, columns)],
+            a[rows],
+            b[columns],
+            reg,
+            reg_marginal,
+            tol=tol,
+            max_iter=max_iter,
+            n_jobs=n_jobs,
+        )
+        return _with_empty(part, C, a, b, reg, reg_marginal)
     finite = np.isfinite(C)
     if not (finite.any(axis=0).all() and finite.any(axis=1).all()):
         raise ValueError("There is no finite-cost plan for a row or column of infinite costs.")
@@ -139,6 +153,29 @@ def solve_unbalanced(C, a, b, reg=0.05, reg_marginal=1.0, *, tol=1e-10, max_iter
     plan = a[:, None] * b * np.exp(np.minimum(((point.g - C) + point.f[:, None]) / reg, 700.0))
     cost = float((plan * np.where(finite, C, 0.0)).sum())
     return UnbalancedResult((point.f, point.g), plan, cost, point.error, converged, n_iter)
+
+
+def _with_empty(
+    part: UnbalancedResult,
+    C: np.ndarray,
+    a: np.ndarray,
+    b: np.ndarray,
+    reg: float,
+    reg_marginal: float | tuple[float, float],
+) -> UnbalancedResult:
+    """Put the points without mass back."""
+    rows, columns = a > 0, b > 0
+    rho_a, rho_b = np.broadcast_to(reg_marginal, 2)
+    f, g = np.empty(len(a)), np.empty(len(b))
+    f[rows], g[columns] = part.potentials
+    C = C.astype(np.float64)
+    soft = row_potentials(C[np.ix_(~rows, columns)], np.log(b[columns]), g[columns], reg)
+    f[~rows] = soft / (1.0 + reg / rho_a)
+    soft = row_potentials(C[np.ix_(rows, ~columns)].T, np.log(a[rows]), f[rows], reg)
+    g[~columns] = soft / (1.0 + reg / rho_b)
+    plan = np.zeros(C.shape)
+    plan[np.ix_(rows, columns)] = part.plan
+    return replace(part, potentials=(f, g), plan=plan)
 
 
 @dataclass(frozen=True, eq=False)

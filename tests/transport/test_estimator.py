@@ -144,3 +144,31 @@ def test_weights(points):
     assert weighted.cost_ == pytest.approx(repeated.cost_, rel=1e-8)
     with pytest.raises(ValueError, match="non-negative"):
         SinkhornNewtonOT(target=Y).fit(X, sample_weight=-np.ones(len(X)))
+
+
+@pytest.mark.parametrize("solver", ["auto", "exact"])
+def test_rows_of_the_plan(points, solver):
+    X, Y = points
+    model = SinkhornNewtonOT(0.1, target=Y, solver=solver).fit(X)
+    whole = model.plan() if solver == "auto" else model.plan().toarray()
+    for rows in (slice(3, 9), [5, 0]):
+        part = model.plan(rows) if solver == "auto" else model.plan(rows).toarray()
+        np.testing.assert_allclose(part, whole[rows], rtol=1e-14)
+
+
+def test_divergence_from_the_target(points):
+    X, Y = points
+    model = SinkhornNewtonOT(0.1, target=Y).fit(X)
+    assert model.divergence(Y) == pytest.approx(0, abs=1e-7)
+    assert model.divergence(X) > 1
+    assert model.score(X) == -model.divergence(model.transform(X))
+    with pytest.raises(ValueError, match="3 features"):
+        model.divergence(np.ones((4, 3)))
+
+
+def test_published_method_refuses_costs_that_are_not_stored(points):
+    from skrand.exceptions import IncompatibleSolverError
+
+    X, Y = points
+    with pytest.raises(IncompatibleSolverError, match="stored cost matrix"):
+        SinkhornNewtonOT(0.1, target=Y, solver="sns", storage="lazy").fit(X)

@@ -64,6 +64,28 @@ def test_fixed_sparsity_may_stall_and_says_so():
     assert "the marginals are off by" in poor.message
 
 
+def families():
+    """Yield the four families of the sweep over regularisations, costs scaled to at most 1."""
+    rng = np.random.default_rng(0)
+    X, Y = rng.uniform(size=(2, 1000, 3))
+    a, b, _, l1 = digits()
+    for C, p, q in (
+        (colours(), None, None),
+        (((X[:, None] - Y) ** 2).sum(axis=2), None, None),
+        (rng.uniform(size=(1000, 1000)), None, None),
+        (l1, a, b),
+    ):
+        yield C / C.max(), p, q
+
+
+def test_number_of_sweeps():
+    for C, a, b in families():
+        for reg, most in ((1e-3, 30), (1e-4, 50), (1e-5, 100)):
+            result = solve(C, a, b, reg, n_jobs=1)
+            assert result.marginal_error <= 1e-9
+            assert result.solution.oracles["passes"] <= most
+
+
 COLOUR_COSTS = {
     1e-1: 0.20477278,
     1e-2: 0.17456536,

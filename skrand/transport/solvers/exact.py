@@ -74,10 +74,9 @@ class Exact(Solver):
         threads = effective_n_jobs(check_n_jobs(self, self.n_jobs))
         dual = SemiDual(problem.positive(), threads)
         newton = monitored_newton(problem, dual, max_iter, monitor)
-        forbidden = problem.C is not None and bool(np.isinf(problem.C).any())
         # What rounding cannot place on allowed pairs stays missing, so let there be little of it.
-        inner = 1e-13 if forbidden else 1e-6
-        state = annealed(newton, problem.reg, inner)
+        inner = 1e-13 if problem.forbids() else 1e-6
+        state = annealed(newton, dual, problem.reg, inner)
         best = self._certify(dual, state)
         while (
             best["gap"] > tol * dual.spread
@@ -86,7 +85,7 @@ class Exact(Solver):
             and state.eps > 1e-9 * dual.spread
         ):
             newton.stalled = False
-            state = newton.run(state.g, state.f, state.eps / 2, inner)
+            state = newton.run(dual, state.g, state.f, state.eps / 2, inner)
             new = self._certify(dual, state)
             # Both bounds are valid whichever step they come from.
             bound = max(best["dual_value"], new["dual_value"])

@@ -73,6 +73,12 @@ class SNS(Solver):
         """Newton steps only: Sinkhorn steps are not reported."""
         return self.max_iter
 
+    def supports(self, problem: EntropicTransport) -> str | None:
+        """Refuse costs that are not stored: the published method works on whole plans."""
+        if problem.C is None:
+            return "It needs a stored cost matrix, and these costs are computed on the way"
+        return None
+
     def _solve(
         self, problem: EntropicTransport, rng: np.random.Generator, monitor: Monitor
     ) -> Solution:
