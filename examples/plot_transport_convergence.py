@@ -28,7 +28,7 @@ task = "entropic-transport"
 solvers = {
     "Sinkhorn": make_solver(task, "sinkhorn", omega=1.0),
     "Sinkhorn, over-relaxed": make_solver(task, "sinkhorn"),
-    "Sinkhorn-Newton-Sparse": make_solver(task, "sns"),
+    "Sinkhorn-Newton-Sparse": make_solver(task, "sns", sparsity=0.3),
     "annealed Newton (auto)": make_solver(task, "auto"),
 }
 figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")

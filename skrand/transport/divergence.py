@@ -63,7 +63,7 @@ def sinkhorn_divergence(X, Y, a=None, b=None, reg=0.05, *, tol=1e-10, n_jobs=Non
     >>> from skrand.transport import sinkhorn_divergence
     >>> X = np.random.default_rng(0).normal(size=(50, 2))
     >>> moved = sinkhorn_divergence(X, X + [1.0, 0.0], reg=0.1)
-    >>> round(moved.value, 3), moved.gradient.sum(axis=0).round(3)
+    >>> round(moved.value, 3), moved.gradient.sum(axis=0).round(3) + 0.0
     (1.0, array([-2.,  0.]))
     """
     X = check_array(X, dtype=np.float64, input_name="X")
