@@ -6,6 +6,7 @@ on the shape alone, so that no result depends on the number of threads.
 
 from __future__ import annotations
 
+import copy
 import itertools
 from typing import Any
 
@@ -68,6 +69,12 @@ class CentredMatrix:
             and A.dtype == np.float64
             and (center is None or self._is_modest(center))
         )
+
+    def on(self, threads: int) -> CentredMatrix:
+        """Return the same matrix, to work on so many threads."""
+        other = copy.copy(self)
+        other.threads = threads
+        return other
 
     @property
     def issparse(self) -> bool:

@@ -99,10 +99,14 @@ class LeastSquares(Problem):
         target = np.subtract(self.b, self._means[1], dtype=np.float64)
         return target if self.weights is None else target * np.sqrt(self.weights)[:, None]
 
+    @cached_property
+    def _operator(self) -> CentredMatrix:
+        scale = None if self.weights is None else np.sqrt(self.weights.astype(np.float64))
+        return CentredMatrix(self.A, scale=scale, center=self._means[0])
+
     def matrix(self, threads: int = 1) -> CentredMatrix:
         """Return the weighted, centred `A` as an operator that works on `threads` threads."""
-        scale = None if self.weights is None else np.sqrt(self.weights.astype(np.float64))
-        return CentredMatrix(self.A, scale=scale, center=self._means[0], threads=threads)
+        return self._operator.on(threads)
 
     @cached_property
     def row_sample(self) -> tuple[np.ndarray, np.ndarray] | None:
@@ -113,7 +117,8 @@ class LeastSquares(Problem):
         """
         n, d, _ = self.shape
         size = 2 * d + 16
-        if n < 16 * size:
+        # Where the whole is small it is not worth the look.
+        if n < 16 * size or n * d < 1 << 16:
             return None
         edges = np.linspace(0, n, size + 1).astype(int)
         rows = np.random.default_rng(0).integers(edges[:-1], edges[1:])
