@@ -87,6 +87,12 @@ def _least_squares() -> list[Entry]:
             capabilities={*dense, "deterministic"},
         ),
         solver(
+            name="cg",
+            target=f"{at}.solvers.cg:ConjugateGradients",
+            summary="Conjugate gradients: sparse data with very many columns",
+            capabilities={*everything, "deterministic"},
+        ),
+        solver(
             name="chol",
             target=f"{at}.solvers.chol:Cholesky",
             summary="Cholesky of the scaled Gram matrix, then refinement",

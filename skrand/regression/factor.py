@@ -66,9 +66,9 @@ class Factor:
     ----------
     scale : ndarray of shape (d,)
         Inverse column norms, 0 where a column is left out.
-    condition : float
-        Condition number of M, without what was cut.
-    rank : int
+    condition : float or None
+        Condition number of M, without what was cut; None if it is not known.
+    rank : int or None
         Number of columns of N.
     right : callable
         ``right(y)`` is ``N y``.
@@ -81,8 +81,8 @@ class Factor:
     """
 
     scale: np.ndarray
-    condition: float
-    rank: int
+    condition: float | None
+    rank: int | None
     right: Callable[[np.ndarray], np.ndarray]
     left: Callable[[np.ndarray], np.ndarray]
     dual_norm: Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -256,7 +256,8 @@ def backward_error(
     # With theta = |M| / |b| the weight of changes of b: theta^2 r^2 / (1 + theta^2 x^2).
     mu = (_matrix_norm(factor) * r_norm / size) ** 2
     distance = factor.dual_norm(factor.scale[:, None] * gradient, mu)
-    return float(np.max(distance / size, initial=0.0))
+    # It cannot be more than the residual, all of which could be a change of the target.
+    return float(np.max(np.minimum(distance, r_norm) / size, initial=0.0))
 
 
 def _matrix_norm(factor: Factor) -> float:

@@ -25,11 +25,14 @@ class InnerSolver:
     at most its `goal`, or eight digits smaller than it was.
     """
 
-    def __init__(self, problem: LeastSquares, factor: Factor, threads: int) -> None:
+    def __init__(
+        self, problem: LeastSquares, factor: Factor, threads: int, steps: int = _MOST_STEPS
+    ) -> None:
         self._problem = problem
         self._factor = factor
         self._matrix: CentredMatrix = problem.matrix(threads)
         self._scale = factor.scale[:, None]
+        self._steps = steps
 
     def _normal(self, y: np.ndarray) -> np.ndarray:
         self._problem.oracles["passes"] += 1
@@ -45,7 +48,7 @@ class InnerSolver:
         direction = residual.copy()
         energy = (residual**2).sum(axis=0)
         enough = np.maximum(goal**2, _ACCURACY**2 * energy)
-        for _ in range(_MOST_STEPS):
+        for _ in range(self._steps):
             active = energy > enough
             if not active.any():
                 break

@@ -15,11 +15,15 @@ from skrand.regression.problem import LeastSquares
 __all__ = [
     "SketchedRows",
     "check_sketch_parameters",
+    "objection_to_size",
     "resolve_size",
     "sample_problem",
     "sketch_operator",
     "sketch_problem",
 ]
+
+# What solvers make of sparse data without being asked: a square matrix of 16384 columns.
+_MOST_BYTES = 1 << 31
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +64,17 @@ def check_sketch_parameters(solver: Any) -> None:
         allowed = "None, an int in the range [1, inf) or a float in the range (1, inf)"
         fail_parameter(solver, "sketch_size", allowed, size)
     check_integer(solver, "sketch_nnz", solver.sketch_nnz, 1, options=(None,))
+
+
+def objection_to_size(problem: LeastSquares, rows: int) -> str | None:
+    """Say in one sentence why sparse data are not made `rows` dense rows, or None."""
+    size = 8 * rows * problem.shape[1]
+    if not problem.issparse or size <= _MOST_BYTES:
+        return None
+    return (
+        f"of sparse data with {problem.shape[1]} columns it would make {rows} dense rows, "
+        f"{size / 2**30:.0f} GiB"
+    )
 
 
 def sketch_problem(

@@ -8,7 +8,16 @@ import scipy.sparse as sp
 
 from skrand.exceptions import IncompatibleSolverError, InvalidParameterError
 from skrand.regression import LeastSquares
-from skrand.regression.solvers import PNE, SAP, SPIR, Auto, Cholesky, Lapack, SketchAndSolve
+from skrand.regression.solvers import (
+    PNE,
+    SAP,
+    SPIR,
+    Auto,
+    Cholesky,
+    ConjugateGradients,
+    Lapack,
+    SketchAndSolve,
+)
 
 EXACT = [Lapack(), Cholesky(), SAP(), SPIR(), PNE(), Auto()]
 UNIT = np.finfo(float).eps / 2
@@ -164,6 +173,45 @@ def test_sparse_equals_dense(solver, weighted):
     np.testing.assert_allclose(
         solver.solve(sparse, rng=0).x, Lapack().solve(dense).x, rtol=1e-10, atol=1e-13
     )
+
+
+@pytest.mark.parametrize("ridge", [0.0, 0.1])
+@pytest.mark.parametrize("shape", [(300, 12), (12, 300)])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_conjugate_gradients_equal_singular_values(ridge, shape, sparse):
+    rng = np.random.default_rng(16)
+    A = rng.standard_normal(shape) * (rng.random(shape) < 0.5)
+    b = rng.standard_normal((shape[0], 2))
+    weights = rng.uniform(0.5, 2, shape[0])
+    problem = {"b": b, "weights": weights, "ridge": ridge, "intercept": True}
+    solution = ConjugateGradients().solve(
+        LeastSquares(A=sp.csr_array(A) if sparse else A, **problem)
+    )
+    expected = Lapack().solve(LeastSquares(A=A, **problem))
+    assert solution.converged
+    np.testing.assert_allclose(solution.x, expected.x, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("condition", [1e2, 1e5])
+def test_conjugate_gradients_are_backward_stable(condition):
+    A, b, _ = conditioned(400, 20, condition, 1e-2, seed=17)
+    solution = ConjugateGradients().solve(LeastSquares(A=A, b=b))
+    assert solution.converged
+    assert karlson_walden(A, b, solution.x) <= 10 * UNIT
+
+
+def test_sparse_data_with_very_many_columns():
+    # A dense copy would take 30 GiB, a Gram matrix 300.
+    rng = np.random.default_rng(18)
+    A = sp.random_array((20_000, 200_000), density=1e-4, format="csr", rng=rng)
+    b = A @ np.ones((200_000, 1))
+    with pytest.raises(IncompatibleSolverError, match=r"dense rows, \d+ GiB.*cg"):
+        SAP().solve(LeastSquares(A=A, b=b))
+    solution = Auto(tol=1e-12).solve(LeastSquares(A=A, b=b, ridge=1.0), rng=0)
+    assert solution.solver == "cg"
+    assert solution.converged
+    residual = b - A @ solution.x
+    np.testing.assert_allclose(A.T @ residual, solution.x, atol=1e-9)  # ridge is 1
 
 
 @pytest.mark.parametrize("kind", ["gaussian", "rademacher", "srht", "countsketch", "sparse-sign"])

@@ -1,6 +1,7 @@
 """The core's solvers of the tasks of :mod:`skrand.regression`."""
 
 from skrand.regression.solvers.auto import Auto
+from skrand.regression.solvers.cg import ConjugateGradients
 from skrand.regression.solvers.chol import Cholesky
 from skrand.regression.solvers.coreset import Coreset
 from skrand.regression.solvers.ipm import InteriorPoint
@@ -20,6 +21,7 @@ __all__ = [
     "SPIR",
     "Auto",
     "Cholesky",
+    "ConjugateGradients",
     "Coreset",
     "InteriorPoint",
     "Lapack",

@@ -12,7 +12,7 @@ from skrand.base import Monitor, Solution, Solver
 from skrand.linalg.threads import effective_n_jobs, single_threaded_blas
 from skrand.regression.factor import TOLERANCE, UNIT, Factor, cholesky, column_scale, refine
 from skrand.regression.problem import LeastSquares
-from skrand.regression.sketching import sample_problem
+from skrand.regression.sketching import objection_to_size, sample_problem
 from skrand.regression.summary import GramProblem, GramSummary
 
 __all__ = ["Cholesky"]
@@ -70,11 +70,11 @@ class Cholesky(Solver):
         self.n_jobs = n_jobs
 
     def supports(self, problem: LeastSquares) -> str | None:
-        """Refuse problems whose Gram matrix is singular by its shape."""
+        """Refuse a Gram matrix that is singular by its shape, or huge beside sparse data."""
         n, d, _ = problem.shape
         if n - problem.intercept < d and problem.ridge == 0:
             return f"its Gram matrix is singular with {n} rows for {d} columns and no ridge"
-        return None
+        return objection_to_size(problem, d)
 
     def cost(self, problem: LeastSquares) -> float | None:
         """Estimate flops; see :mod:`skrand.regression.factor` for what a pass counts.

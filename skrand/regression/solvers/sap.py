@@ -10,7 +10,7 @@ from skrand.linalg.threads import effective_n_jobs, single_threaded_blas
 from skrand.regression.factor import TOLERANCE, refine, solve_rows
 from skrand.regression.inner import InnerSolver
 from skrand.regression.problem import LeastSquares
-from skrand.regression.sketching import check_sketch_parameters, sketch_problem
+from skrand.regression.sketching import check_sketch_parameters, objection_to_size, sketch_problem
 
 __all__ = ["SAP"]
 
@@ -80,6 +80,11 @@ class SAP(Solver):
         self.tol = tol
         self.max_iter = max_iter
         self.n_jobs = n_jobs
+
+    def supports(self, problem: LeastSquares) -> str | None:
+        """Refuse sparse data whose sketch would be huge."""
+        n, d, _ = problem.shape
+        return objection_to_size(problem, min(n, 6 * d))
 
     def cost(self, problem: LeastSquares) -> float:
         """Estimate flops; see :mod:`skrand.regression.factor` for what a pass counts."""
