@@ -12,6 +12,7 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     RegressorMixin,
     TransformerMixin,
+    clone,
 )
 from sklearn.callback import with_callbacks
 from sklearn.exceptions import ConvergenceWarning
@@ -253,7 +254,10 @@ class SketchedRegressor(
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            Training data. float32 stays float32; it is neither copied nor changed.
+            Training data. float32 stays float32; it is neither copied nor changed. A memory map
+            is read block by block. Of a dask array or dataframe every chunk is summarised where it
+            is, as by `partial_fit`, and the rows never come together; the Gram matrix is then
+            refined by further passes over the cluster.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Targets.
         sample_weight : array-like of shape (n_samples,) or float, default=None
@@ -272,6 +276,8 @@ class SketchedRegressor(
         """
         self._check_parameters()
         self._stream = None
+        if hasattr(X, "__dask_graph__"):
+            return self._fit_cluster(X, y, sample_weight)
         X, y = validate_data(
             self,
             X,
@@ -337,7 +343,9 @@ class SketchedRegressor(
         )
         weights = _check_sample_weight(sample_weight, X, may_vanish=True)
         if stream is None:
-            stream = self._begin_stream(X, y)
+            summary = self._empty_summary(X.shape[1], y.shape[1:])
+            solver = self._resolve_solver("least-squares").name
+            stream = Stream(summary, solver, X.dtype, y.shape[1:])
         if y.shape[1:] != stream.y_shape:
             raise ValueError(
                 f"y must have the shape {('n_samples', *stream.y_shape)} of the first chunk. "
@@ -427,24 +435,48 @@ class SketchedRegressor(
             return self.__dict__[name]
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
-    def _begin_stream(self, X, y):
+    def _fit_cluster(self, X, y, sample_weight):
+        from skrand.regression.cluster import ClusterData
+
+        data = ClusterData(X, y, sample_weight)
+        row = np.ones((1, data.n_features), dtype=data.dtype)
+        if data.columns is not None:
+            row = type(X._meta)(row, columns=data.columns)
+        # That sets the number and the names of the features.
+        validate_data(self, row)
+        summary = self._empty_summary(data.n_features, data.y_shape, n_jobs=1)
+        problem = data.problem(summary, float(self.alpha))
+        ndim = 1 + len(data.y_shape)
+        solution = self._run_solver(problem, lambda x: self._attributes(problem, x, ndim))
+        self._set_diagnostics(solution, ndim)
+        return self
+
+    def _empty_summary(self, n_features, y_shape, **params):
+        """Let the solver, given those of `params` that it has, say what it must know of rows."""
         if self.p != 2:
             raise IncompatibleSolverError(
-                "A stream can be followed only for p=2: no summary of its rows holds the other "
-                f"losses. Got p={self.p!r}."
+                "A stream or a cluster can be followed only for p=2: no summary of its rows holds "
+                f"the other losses. Got p={self.p!r}."
             )
         solver = self._resolve_solver("least-squares")
         if not hasattr(solver, "summary"):
             able = registry.entries(kind="solver", task="least-squares", can=["partial-fit"])
             raise IncompatibleSolverError(
-                f"Solver {solver.name!r} cannot follow a stream: it reads the data more than once. "
-                f"Solvers that can: {', '.join(entry.working_name for entry in able)}."
+                f"Solver {solver.name!r} cannot work on a stream or a cluster: it reads the data "
+                "more than once, or needs them in one place. Solvers that can: "
+                f"{', '.join(entry.working_name for entry in able)}."
             )
+        accepted = solver.get_params(deep=False)
+        params = {name: value for name, value in params.items() if name in accepted}
         # Drawn as for `fit`, so that the sketch is the same.
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int64).max, dtype=np.int64)
-        k = y.shape[1] if y.ndim > 1 else 1
-        summary = solver.summary(X.shape[1], k, self.fit_intercept, np.random.default_rng(seed))
-        return Stream(solver.name, summary, X.dtype, y.shape[1:])
+        return (
+            clone(solver)
+            .set_params(**params)
+            .summary(
+                n_features, int(np.prod(y_shape)), self.fit_intercept, np.random.default_rng(seed)
+            )
+        )
 
     @with_callbacks
     def _solve_stream(self):
@@ -486,6 +518,10 @@ class SketchedRegressor(
     def _check_parameters(self):
         check_real(self, "p", self.p, 1.0)
         check_real(self, "alpha", self.alpha, 0.0)
+        if self.p != 2 and self.guarantee == "linf":
+            fail_parameter(
+                self, "guarantee", "None, 'exact' or 'residual' where p is not 2", "linf"
+            )
         if self.p != 2 and self.alpha != 0:
             fail_parameter(self, "alpha", "0.0 where p is not 2 (no penalty)", self.alpha)
         if self.p != 2 and self.guarantee == "linf":

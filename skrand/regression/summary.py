@@ -49,11 +49,6 @@ STREAM_TOLERANCE = 1e-10
 # the blocks, overestimated several times.
 _ROUNDING = 4 * UNIT
 
-_LOST = (
-    "A backward error of {:.1e} was asked for. The Gram matrix of a stream keeps only half of the "
-    "digits of ill-conditioned data, and the rows are gone."
-)
-
 # Rows of X with their targets and, perhaps, weights.
 _Rows = tuple[Any, np.ndarray, np.ndarray | None]
 
@@ -154,7 +149,7 @@ class RowSummary(ABC):
         """Add the rows of another summary, which must be other rows; it is not changed."""
         seen = disjoint_union("partial_fit", [*self.rows_seen, *other.rows_seen])
         self._release()
-        self._absorb(other._finished())
+        self._absorb(other.finished())
         self.rows_seen, self.next_row = seen, max(self.next_row, other.next_row)
         return self
 
@@ -173,7 +168,7 @@ class RowSummary(ABC):
         if self.weight == 0 and self._waiting is not None:
             X, y, weights = self._waiting
             return LeastSquares(A=X, b=y, weights=weights, ridge=ridge, intercept=self.intercept)
-        return self._finished()._problem(ridge=ridge, dtype=dtype)
+        return self.finished()._problem(ridge=ridge, dtype=dtype)
 
     def _take(self, rows: _Rows, start: int) -> None:
         stop = start + rows[0].shape[0]
@@ -199,8 +194,8 @@ class RowSummary(ABC):
             self._add(*self._waiting, self.next_row - len(self._waiting[1]))
             self._waiting = None
 
-    def _finished(self) -> RowSummary:
-        """Return a summary of the same rows of which none wait."""
+    def finished(self) -> RowSummary:
+        """Return a summary of the same rows of which none wait for others."""
         if self._waiting is None:
             return self
         done = copy.deepcopy(self)
@@ -485,6 +480,7 @@ class GramProblem(_SummaryProblem):
 
     def gram(self, threads: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """Return the Gram matrix (d, d) and the product of the transpose with the target."""
+        self.oracles["passes"] += 1
         return self._blocks()[:2]
 
     def residual(self, x: np.ndarray, threads: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -494,17 +490,35 @@ class GramProblem(_SummaryProblem):
         squares = square.diagonal() - (x * (2 * cross - fit)).sum(axis=0)
         return np.sqrt(np.maximum(squares, 0.0))[None], cross - fit - self.ridge * x
 
-    def assess(self, answer: Solution, tol: float | None) -> Solution:
+    def assess(self, answer: Solution, tol: float | None, singular: bool) -> Solution:
         """Add to an answer's backward error what rounding may have done to the Gram matrix.
 
         That part is proportional to the condition number, and without the data it cannot be
         refined away.
+
+        Parameters
+        ----------
+        answer : Solution
+            With the backward error that the Gram matrix tells.
+        tol : float or None
+            Backward error to reach.
+        singular : bool
+            Whether directions were left out that may be no more than ill-conditioned.
         """
         tol = STREAM_TOLERANCE if tol is None else tol
         error = answer.residual + _ROUNDING * answer.extra["condition"]
+        if singular:
+            error += np.sqrt(_ROUNDING)
         converged = error <= tol
-        message = "" if converged else _LOST.format(tol)
+        message = "" if converged else self.lost(tol)
         return replace(answer, residual=error, converged=converged, message=message)
+
+    def lost(self, tol: float) -> str:
+        """Say why a backward error of `tol` was not reached."""
+        return (
+            f"A backward error of {tol:.1e} was asked for. The Gram matrix of a stream or cluster "
+            "keeps only half of the digits of ill-conditioned data."
+        )
 
     def _blocks(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         d, scatter = self.summary.n_features, self.summary.scatter
@@ -541,10 +555,10 @@ class Stream:
 
     Parameters
     ----------
-    solver : str
-        Name of the solver that made the summary.
     summary : RowSummary
         Of the rows so far.
+    solver : str
+        Name of the solver that made it.
     dtype : dtype
         That of the first chunk.
     y_shape : tuple of int
@@ -552,7 +566,7 @@ class Stream:
     """
 
     def __init__(
-        self, solver: str, summary: RowSummary, dtype: np.dtype, y_shape: tuple[int, ...]
+        self, summary: RowSummary, solver: str, dtype: np.dtype, y_shape: tuple[int, ...]
     ) -> None:
         self.solver = solver
         self.summary = summary

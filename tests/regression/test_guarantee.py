@@ -268,6 +268,7 @@ def test_streams_take_the_rows_of_the_guarantee(problem):
             InvalidParameterError,
             "'sketch_size' .*None or at least .* Got 99",
         ),
+        ({"guarantee": "linf", "epsilon": 1, "p": 1}, InvalidParameterError, "where p is not 2"),
         ({"solver": "sketch", "sketch_size": 9}, InvalidParameterError, "at least 13, the number"),
     ],
 )

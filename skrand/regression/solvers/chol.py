@@ -110,9 +110,10 @@ class Cholesky(Solver):
                 max_iter=max_iter,
                 threads=threads,
             )
+        singular = factor.rank < np.count_nonzero(factor.scale)
         if isinstance(problem, GramProblem):
-            return problem.assess(answer, tol)
-        if factor.rank == np.count_nonzero(factor.scale):
+            return problem.assess(answer, tol, singular)
+        if not singular:
             return answer
         # The Gram matrix cannot tell rank deficiency from a condition number above 1e7.
         return replace(answer, converged=False, message=SINGULAR)
