@@ -172,19 +172,19 @@ class RowSummary(ABC):
 
     def _take(self, rows: _Rows, start: int) -> None:
         stop = start + rows[0].shape[0]
+        joined = rows if self._waiting is None else _stacked(self._waiting, rows)
         try:
-            assert_all_finite(rows[0], input_name="X")
+            if stop % self.block_rows == 0:
+                self._add(*joined, stop - joined[0].shape[0])
+                self._waiting = None
+            else:
+                assert_all_finite(rows[0], input_name="X")
+                self._waiting = _own(joined)
         except ValueError as error:
             raise ValueError(
                 f"{error}\nThis is in rows {start} to {stop - 1} of the stream; those before row "
                 f"{start} have been added."
             ) from None
-        rows = rows if self._waiting is None else _stacked(self._waiting, rows)
-        self._waiting = None
-        if stop % self.block_rows == 0:
-            self._add(*rows, stop - rows[0].shape[0])
-        else:
-            self._waiting = _own(rows)
         self.rows_seen = disjoint_union("partial_fit", [*self.rows_seen, (start, stop)])
         self.next_row = stop
 
@@ -204,7 +204,10 @@ class RowSummary(ABC):
 
     @abstractmethod
     def _add(self, X: Any, y: np.ndarray, weights: np.ndarray | None, row: int) -> None:
-        """Add rows, the first of which is row `row` of the whole data."""
+        """Add rows, the first of which is row `row` of the whole data, or raise and change nothing.
+
+        Rows that are not finite raise ValueError. Their sums tell, which are needed anyway.
+        """
 
     @abstractmethod
     def _absorb(self, other: Any) -> None:
@@ -286,33 +289,23 @@ class GramSummary(RowSummary):
     def _add(self, X: Any, y: np.ndarray, weights: np.ndarray | None, row: int) -> None:
         weight = float(len(y)) if weights is None else float(weights.sum())
         if weight == 0:
+            assert_all_finite(X, input_name="X")
             return
-        with single_threaded_blas():
-            share = np.full(len(y), 1 / weight) if weights is None else weights / weight
+        share = np.full(len(y), 1 / weight) if weights is None else weights / weight
+        origin = self.origin
+        with single_threaded_blas(), np.errstate(invalid="ignore", over="ignore"):
             if sp.issparse(X):
-                self.has_sparse = True
                 mean, scatter = _sparse_moments(X, y, weight, share, self.intercept)
-                mean = mean if self.origin is None else mean - self.origin
+                mean = mean if origin is None else mean - origin
             else:
-                mean, scatter = self._dense_moments(X, y, weights, share)
+                rows = np.empty((len(y), len(self.drift)))
+                rows[:, : self.n_features], rows[:, self.n_features :] = X, y
+                if self.intercept and origin is None:
+                    origin = np.zeros(len(self.drift)) if self.weight else share @ rows
+                mean, scatter = _moments(rows, weights, share, origin)
+            _require_finite(scatter, X)
+            self.origin, self.has_sparse = origin, self.has_sparse or sp.issparse(X)
             self._combine(weight, mean, scatter)
-
-    def _dense_moments(
-        self, X: np.ndarray, y: np.ndarray, weights: np.ndarray | None, share: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the mean, less `origin`, and the Gram matrix of the rows, centred if need be."""
-        rows = np.empty((len(y), len(self.drift)))
-        rows[:, : self.n_features], rows[:, self.n_features :] = X, y
-        mean = np.zeros_like(self.drift)
-        if self.intercept:
-            if self.origin is None:
-                self.origin = np.zeros_like(mean) if self.weight else share @ rows
-            rows -= self.origin
-            mean = share @ rows
-            rows -= mean
-        if weights is not None:
-            rows *= np.sqrt(weights)[:, None]
-        return mean, rows.T @ rows
 
     def _absorb(self, other: GramSummary) -> None:
         if other.weight == 0:
@@ -343,6 +336,29 @@ class GramSummary(RowSummary):
 
     def _problem(self, **options: Any) -> GramProblem:
         return GramProblem(summary=self, **options)
+
+
+def _require_finite(sums: np.ndarray, X: Any) -> None:
+    """Raise if X is not finite, of which these are sums of squares or of entries."""
+    if not np.isfinite(sums).all():
+        assert_all_finite(X, input_name="X")
+
+
+def _moments(
+    rows: np.ndarray, weights: np.ndarray | None, share: np.ndarray, origin: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean, less `origin`, and the centred Gram matrix; overwrites `rows`.
+
+    Without an origin they are not centred.
+    """
+    mean = np.zeros(rows.shape[1])
+    if origin is not None:
+        rows -= origin
+        mean = share @ rows
+        rows -= mean
+    if weights is not None:
+        rows *= np.sqrt(weights)[:, None]
+    return mean, rows.T @ rows
 
 
 def _sparse_moments(
@@ -386,10 +402,12 @@ class SketchSummary(RowSummary):
         targets = np.concatenate([y, np.ones((len(y), 1))], axis=1, dtype=np.float64)
         if not sp.issparse(X):
             X = np.ascontiguousarray(X)
-        if self.intercept:
-            ones = np.ones(len(y)) if weights is None else weights
-            with single_threaded_blas():
-                self.sums += np.concatenate([X.T @ ones, ones @ y])
+        ones = np.ones(len(y)) if weights is None else weights
+        with single_threaded_blas(), np.errstate(invalid="ignore", over="ignore"):
+            sums = X.T @ ones
+            _require_finite(sums, X)
+            if self.intercept:
+                self.sums += np.concatenate([sums, ones @ y])
         self.operator.apply(X, row, scale, out=self.rows)
         self.operator.apply(targets, row, scale, out=self.targets)
         self.weight += float(len(y)) if weights is None else float(weights.sum())
