@@ -39,8 +39,8 @@ __all__ = [
     "Stream",
 ]
 
-# Half of a second-level cache of usual size: a block is read several times.
-_BLOCK_BYTES = 1 << 20
+# A block is read several times, so it should stay in cache; smaller ones cost more calls.
+_BLOCK_BYTES = 1 << 21
 
 #: Relative backward error that stands for ``tol=None`` when the rows are gone.
 STREAM_TOLERANCE = 1e-10
@@ -140,9 +140,11 @@ class RowSummary(ABC):
             self._release()
         y = np.ascontiguousarray(y)
         edges = [0, *range(-start % self.block_rows, n, self.block_rows), n]
-        for i, j in itertools.pairwise(edges):
-            if i < j:
-                self._take((X[i:j], y[i:j], None if weights is None else weights[i:j]), start + i)
+        with single_threaded_blas():
+            for i, j in itertools.pairwise(edges):
+                if i < j:
+                    part = None if weights is None else weights[i:j]
+                    self._take((X[i:j], y[i:j], part), start + i)
         return self
 
     def merge(self, other: RowSummary) -> RowSummary:
@@ -191,7 +193,8 @@ class RowSummary(ABC):
     def _release(self) -> None:
         """Add the waiting rows as they are."""
         if self._waiting is not None:
-            self._add(*self._waiting, self.next_row - len(self._waiting[1]))
+            with single_threaded_blas():
+                self._add(*self._waiting, self.next_row - len(self._waiting[1]))
             self._waiting = None
 
     def finished(self) -> RowSummary:
@@ -206,6 +209,7 @@ class RowSummary(ABC):
     def _add(self, X: Any, y: np.ndarray, weights: np.ndarray | None, row: int) -> None:
         """Add rows, the first of which is row `row` of the whole data, or raise and change nothing.
 
+        BLAS runs on one thread when this is called.
         Rows that are not finite raise ValueError. Their sums tell, which are needed anyway.
         """
 
@@ -293,7 +297,7 @@ class GramSummary(RowSummary):
             return
         share = np.full(len(y), 1 / weight) if weights is None else weights / weight
         origin = self.origin
-        with single_threaded_blas(), np.errstate(invalid="ignore", over="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):
             if sp.issparse(X):
                 mean, scatter = _sparse_moments(X, y, weight, share, self.intercept)
                 mean = mean if origin is None else mean - origin
@@ -403,7 +407,7 @@ class SketchSummary(RowSummary):
         if not sp.issparse(X):
             X = np.ascontiguousarray(X)
         ones = np.ones(len(y)) if weights is None else weights
-        with single_threaded_blas(), np.errstate(invalid="ignore", over="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):
             sums = X.T @ ones
             _require_finite(sums, X)
             if self.intercept:
