@@ -148,6 +148,7 @@ def _least_squares() -> list[Entry]:
                 "T. Sarlos. Improved Approximation Algorithms for Large Matrices via Random "
                 "Projections. FOCS 2006. doi:10.1109/FOCS.2006.37"
             ),
+            claim=f"{at}.claims:linf",
         ),
     ]
 

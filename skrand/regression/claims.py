@@ -28,8 +28,8 @@ def _spike(d: int, n: int, m: int, kind: str, seeds: range) -> np.ndarray:
 
 
 def linf() -> list[ClaimResult]:
-    """Measure the largest error of a coefficient, of dense sketches and of sparse ones; 15 s."""
-    d, n, seeds = 128, 8192, range(100)
+    """Measure the largest error of a coefficient, of dense sketches and of sparse ones; 6 s."""
+    d, n, seeds = 128, 8192, range(50)
     m = 8 * d
     # The size rule of guarantee="linf", solved for epsilon at delta = 0.05.
     epsilon = float(np.sqrt(2 * d * np.log(2 * d / 0.05) / (m - d - 1)))
@@ -47,7 +47,7 @@ def linf() -> list[ClaimResult]:
             baseline=round(normal, 2),
             baseline_name="independent normal entries",
             holds=srht <= epsilon,
-            seeds=(0, 99),
+            seeds=tuple(seeds),
             note=(
                 "The promise is the size rule of guarantee='linf', exact for normal entries; the "
                 "paper proves it up to logarithms. SRHT here is the block-wise transform."
@@ -61,7 +61,7 @@ def linf() -> list[ClaimResult]:
             baseline=round(sparse, 2),
             baseline_name="sparse sign, 8 entries a column",
             holds=count > 2 * epsilon,
-            seeds=(0, 99),
+            seeds=tuple(seeds),
             note=f"sqrt(d) = {np.sqrt(d):.1f} is the worst possible: one row of A met that of r.",
         ),
     ]
