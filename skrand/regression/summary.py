@@ -25,7 +25,7 @@ from skrand._validation import check_integer
 from skrand.base import Problem, Solution
 from skrand.linalg import Sketch
 from skrand.linalg.rows import disjoint_union
-from skrand.linalg.threads import single_threaded_blas
+from skrand.linalg.threads import ordered_map, single_threaded_blas
 from skrand.regression.factor import UNIT, column_scale, with_ridge_rows
 from skrand.regression.problem import LeastSquares
 from skrand.regression.sketching import SketchedRows
@@ -41,6 +41,9 @@ __all__ = [
 
 # A block is read several times, so it should stay in cache; smaller ones cost more calls.
 _BLOCK_BYTES = 1 << 21
+
+# A block is squared in this many parts, whatever the number of threads.
+_PARTS = 4
 
 #: Relative backward error that stands for ``tol=None`` when the rows are gone.
 STREAM_TOLERANCE = 1e-10
@@ -251,6 +254,8 @@ class GramSummary(RowSummary):
     ----------
     n_features, n_targets, intercept
         See `RowSummary`.
+    threads : int, default=1
+        Threads to use; the bits do not depend on it.
 
     Notes
     -----
@@ -262,10 +267,11 @@ class GramSummary(RowSummary):
        variance: analysis and recommendations", The American Statistician 37 (1983).
     """
 
-    def __init__(self, n_features: int, n_targets: int, intercept: bool) -> None:
+    def __init__(self, n_features: int, n_targets: int, intercept: bool, threads: int = 1) -> None:
+        self.threads = threads
         width = n_features + n_targets
-        # Two matrices of that size are touched for every block.
-        super().__init__(n_features, n_targets, intercept, _block_rows(width, 2 * width))
+        # Some matrices of that size are touched for every block.
+        super().__init__(n_features, n_targets, intercept, _block_rows(width, 4 * width))
         # Means are kept as differences from this, the mean of the first block, so that even those
         # of data with a large offset have all their digits. None as long as it is 0.
         self.origin: np.ndarray | None = None
@@ -302,11 +308,10 @@ class GramSummary(RowSummary):
                 mean, scatter = _sparse_moments(X, y, weight, share, self.intercept)
                 mean = mean if origin is None else mean - origin
             else:
-                rows = np.empty((len(y), len(self.drift)))
-                rows[:, : self.n_features], rows[:, self.n_features :] = X, y
                 if self.intercept and origin is None:
+                    rows = np.hstack([np.ascontiguousarray(X), y], dtype=np.float64)
                     origin = np.zeros(len(self.drift)) if self.weight else share @ rows
-                mean, scatter = _moments(rows, weights, share, origin)
+                mean, scatter = _moments(X, y, weights, share, origin, self.threads)
             _require_finite(scatter, X)
             self.origin, self.has_sparse = origin, self.has_sparse or sp.issparse(X)
             self._combine(weight, mean, scatter)
@@ -323,19 +328,24 @@ class GramSummary(RowSummary):
         self._combine(other.weight, drift, other.scatter)
 
     def _combine(self, weight: float, drift: np.ndarray, scatter: np.ndarray) -> None:
+        """Add a part, of which `scatter` is overwritten."""
         total = self.weight + weight
-        self._accumulate(scatter)
         if self.intercept:
             distance = drift - self.drift
-            self._accumulate(self.weight * (weight / total) * np.outer(distance, distance))
+            scatter += np.outer(self.weight * (weight / total) * distance, distance)
             self.drift += (weight / total) * distance
         self.weight = total
+        self._accumulate(scatter)
 
     def _accumulate(self, term: np.ndarray) -> None:
         """Add to the Gram matrix, and what the addition rounds off to `_lost` (Knuth, Møller)."""
         total = self._sum + term
         added = total - self._sum
-        self._lost += (self._sum - (total - added)) + (term - added)
+        term -= added
+        np.subtract(total, added, out=added)
+        self._sum -= added
+        self._sum += term
+        self._lost += self._sum
         self._sum = total
 
     def _problem(self, **options: Any) -> GramProblem:
@@ -349,20 +359,34 @@ def _require_finite(sums: np.ndarray, X: Any) -> None:
 
 
 def _moments(
-    rows: np.ndarray, weights: np.ndarray | None, share: np.ndarray, origin: np.ndarray | None
+    X: np.ndarray,
+    y: np.ndarray,
+    weights: np.ndarray | None,
+    share: np.ndarray,
+    origin: np.ndarray | None,
+    threads: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean, less `origin`, and the centred Gram matrix; overwrites `rows`.
+    """Return the mean, less `origin`, and the centred Gram matrix of dense rows.
 
     Without an origin they are not centred.
     """
+    d = X.shape[1]
+    rows = np.empty((len(y), d + y.shape[1]))
     mean = np.zeros(rows.shape[1])
-    if origin is not None:
-        rows -= origin
+    if origin is None:
+        rows[:, :d], rows[:, d:] = X, y
+    else:
+        np.subtract(X, origin[:d], out=rows[:, :d])
+        np.subtract(y, origin[d:], out=rows[:, d:])
         mean = share @ rows
         rows -= mean
     if weights is not None:
         rows *= np.sqrt(weights)[:, None]
-    return mean, rows.T @ rows
+    parts = np.array_split(rows, _PARTS)
+    scatter, *others = ordered_map(lambda part: part.T @ part, parts, threads)
+    for other in others:
+        scatter += other
+    return mean, scatter
 
 
 def _sparse_moments(

@@ -62,6 +62,13 @@ def test_same_bits_for_any_chunks(data, name):
     assert bits(stream(STREAMS[name], np.asfortranarray(X), y, weights, [5000])) == whole
 
 
+@pytest.mark.parametrize("name", STREAMS)
+def test_same_bits_for_any_number_of_threads(data, name):
+    X, y, weights = data
+    one, two = (stream({**STREAMS[name], "n_jobs": n}, X, y, weights, [500]) for n in (1, 2))
+    assert bits(one) == bits(two)
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(1, N - 1), max_size=6, unique=True).map(sorted))
 def test_same_bits_for_drawn_chunks(edges):

@@ -92,7 +92,8 @@ class Cholesky(Solver):
         self, n_features: int, n_targets: int, intercept: bool, rng: np.random.Generator
     ) -> GramSummary:
         """Return an empty summary, for rows that come in chunks."""
-        return GramSummary(n_features, n_targets, intercept)
+        threads = effective_n_jobs(check_n_jobs(self, self.n_jobs))
+        return GramSummary(n_features, n_targets, intercept, threads)
 
     def _solve(self, problem: LeastSquares, rng: np.random.Generator, monitor: Monitor) -> Solution:
         tol = check_real(self, "tol", self.tol, 0, closed="neither", options=(None,))
