@@ -288,8 +288,8 @@ class GramSummary(RowSummary):
     @property
     def rounding(self) -> float:
         """Spread of a column, relative to its mean, that rounding alone can leave."""
-        # Sparse rows are squared first and centred afterwards.
-        return np.sqrt(1e3 * UNIT) if self.has_sparse else 64 * UNIT
+        # Sparse rows are squared first, in plain sums of a block, and centred afterwards.
+        return np.sqrt((64 + 2 * self.block_rows) * UNIT) if self.has_sparse else 64 * UNIT
 
     @property
     def scatter(self) -> np.ndarray:
