@@ -1,4 +1,4 @@
-"""Matrix completion beside cmfrec, scikit-surprise, implicit, fancyimpute and scikit-learn.
+"""Matrix completion beside cmfrec, scikit-surprise, fancyimpute and scikit-learn.
 
 ``python benchmarks/completion.py [TABLE ...] [--large] [--json FILE]``, where a table is one of
 recovery, ratings, linear, imputers, solvers.

@@ -10,7 +10,7 @@ __version__ = "0.1.0.dev0"
 
 if TYPE_CHECKING:
     from skrand.clustering import LowRankGaussianMixture, ManifoldLinearizer, SubspaceClusterer
-    from skrand.completion import LowRankCompleter
+    from skrand.completion import LowRankCompleter, LowRankEntryRegressor
     from skrand.completion.sensing import MatrixSensingRegressor
     from skrand.fewshot import TransductiveFewShot
     from skrand.linalg.transformer import SketchTransformer

@@ -221,7 +221,8 @@ def test_bad_data(diabetes):
         model.fit(X, y, sample_weight=np.zeros(len(y)))
     with pytest.raises(ValueError, match=r"inconsistent numbers of samples"):
         model.fit(X, y, sample_weight=np.ones(3))
-    with pytest.raises(IncompatibleSolverError, match=r"dense data.*Solvers that can: auto, .*chol"):
+    refusal = r"dense data.*Solvers that can: auto, .*chol"
+    with pytest.raises(IncompatibleSolverError, match=refusal):
         SketchedRegressor(solver="lapack").fit(sp.csr_array(X), y)
 
 

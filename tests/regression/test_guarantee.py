@@ -241,7 +241,7 @@ def test_streams_take_the_rows_of_the_guarantee(problem):
         (
             {"guarantee": "exact", "solver": "sketch"},
             IncompatibleSolverError,
-            r"'sketch' cannot.*asks for an answer that is verified\. Solvers that can: auto, .*chol",
+            r"'sketch' cannot.*for an answer that is verified\. Solvers that can: auto, .*chol",
         ),
         (
             {"guarantee": "linf", "epsilon": 1, "solver": "sketch", "sketch": "sparse-sign"},
