@@ -23,6 +23,22 @@ def test_divergence_is_zero_symmetric_and_positive(points):
     assert there.value > 0.1
 
 
+@pytest.mark.parametrize("reg", [1.0, 4.0])
+def test_divergence_equals_that_of_pots_plans(points, reg):
+    ot = pytest.importorskip("ot")
+    X, Y = points
+    rng = np.random.default_rng(2)
+    a, b = rng.dirichlet(np.ones(len(X))), rng.dirichlet(np.ones(len(Y)))
+
+    def value(X, Y, a, b):
+        C = ((X[:, None] - Y) ** 2).sum(axis=2)
+        P = ot.sinkhorn(a, b, C, reg, method="sinkhorn_log", numItermax=50_000, stopThr=1e-12)
+        return (P * C).sum() + reg * (P * np.log(P / np.outer(a, b))).sum()
+
+    expected = value(X, Y, a, b) - (value(X, X, a, a) + value(Y, Y, b, b)) / 2
+    assert sinkhorn_divergence(X, Y, a, b, reg=reg).value == pytest.approx(expected, abs=1e-9)
+
+
 def test_gradient_equals_differences(points):
     X, Y = points
     a = np.random.default_rng(1).dirichlet(np.ones(len(X)))
