@@ -21,9 +21,9 @@ __all__ = ["manifold_linearizer", "subspace_clusterer"]
 def manifold_linearizer() -> DemoResult:
     """Cluster digits, and new ones by what was learnt; labels only choose the parameters."""
     X, y = load_digits(return_X_y=True)
-    X_train, X_test, y_train, y_test = train_test_split(X, y, train_size=600, random_state=0)
+    X_train, X_test, y_train, y_test = train_test_split(X, y, train_size=500, random_state=0)
     scoring = make_scorer(clustering_accuracy)
-    linearizer = ManifoldLinearizer(10, n_components=32, max_iter=10, random_state=0)
+    linearizer = ManifoldLinearizer(10, n_components=32, max_iter=5, random_state=0)
     ours = GridSearchCV(
         make_pipeline(Normalizer(), linearizer),
         {"manifoldlinearizer__balance": [None, "uniform"]},
@@ -53,7 +53,7 @@ def subspace_clusterer() -> DemoResult:
     scikit-learn's KMeans describes them by distances to as many centres.
     """
     X, y = load_digits(return_X_y=True)
-    X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+    X_train, X_test, y_train, y_test = train_test_split(X, y, train_size=700, random_state=0)
     counts = [10, 20]
     ours = GridSearchCV(
         make_pipeline(

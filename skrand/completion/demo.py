@@ -23,7 +23,7 @@ def low_rank_completer() -> DemoResult:
     """
     X, y = load_digits(return_X_y=True)
     X = np.where(np.random.default_rng(0).uniform(size=X.shape) < 0.5, np.nan, X)
-    X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+    X_train, X_test, y_train, y_test = train_test_split(X, y, train_size=600, random_state=0)
 
     def search(imputer, grid):
         classifier = LogisticRegression(C=0.05, max_iter=1000)
