@@ -123,6 +123,7 @@ def _least_squares() -> list[Entry]:
             target=f"{at}.solvers.spir:SPIR",
             summary="A large sketch: few passes over the data at any condition",
             capabilities=everything,
+            claim=f"{at}.claims:stability",
             reference=(
                 "E. N. Epperly, M. Meier, Y. Nakatsukasa. Fast randomized least-squares solvers "
                 "can be just as accurate and stable as classical direct solvers. 2024. "
