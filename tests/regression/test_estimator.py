@@ -81,6 +81,17 @@ def test_same_bits_for_any_number_of_threads(solver):
     assert len({model.coef_.tobytes() for model in fits}) == 1
 
 
+@pytest.mark.parametrize("solver", [*SOLVERS, "sketch"])
+def test_memory_order_does_not_matter(solver):
+    rng = np.random.default_rng(5)
+    X = rng.standard_normal((5000, 30)) + 2
+    y = X.sum(axis=1) + rng.standard_normal(5000)
+    model = SketchedRegressor(solver=solver, random_state=0)
+    rows = model.fit(X, y).coef_
+    columns = model.fit(np.asfortranarray(X), y).coef_
+    np.testing.assert_allclose(rows, columns, rtol=1e-12, atol=1e-12)
+
+
 def test_grid_search_over_solver_names_and_objects(diabetes):
     X, y = diabetes
     pipeline = make_pipeline(StandardScaler(), SketchedRegressor(random_state=0))
