@@ -132,14 +132,14 @@ BOTH = ["pooled", "separate"]
 #: Method -> function, grid (`center` is the preprocessing's), share of the episodes it runs on.
 METHODS = {
     "prototype": (solver(Prototype), grid(center=BOTH), 1.0),
-    "LogisticRegression": (logistic, grid(center=BOTH, C=[1.0, 10.0]), 0.3),
+    "LogisticRegression": (logistic, grid(center=BOTH, C=[1.0, 10.0]), 1.0),
     "LabelSpreading": (
         solver(Spreading),
         grid(center=["pooled"], gamma=[2.0, 4.0, 8.0], alpha=[0.2, 0.8]),
         1.0,
     ),
     "LabelPropagation": (propagation, grid(center=["pooled"], gamma=[4.0, 10.0]), 0.2),
-    "SelfTraining": (self_training, grid(center=["pooled"], threshold=[0.5, 0.75]), 0.1),
+    "SelfTraining": (self_training, grid(center=["pooled"], threshold=[0.5, 0.75]), 0.2),
     "BD-CSPN": (solver(BDCSPN), grid(center=BOTH, sharpness=[5.0, 10.0, 20.0]), 1.0),
     "LaplacianShot": (
         solver(LaplacianShot),
@@ -154,14 +154,14 @@ METHODS = {
     "TIM": (
         solver(TIM),
         grid(center=BOTH, temperature=[0.1333, 0.3], supervision=[0.1, 1.0]),
-        0.5,
+        1.0,
     ),
     "alpha-TIM": (
         solver(AlphaTIM),
         grid(center=["pooled"], alpha=[2.0, 4.0], temperature=[0.1333, 0.3]),
-        0.3,
+        1.0,
     ),
-    "PT-MAP": (solver(PTMAP), grid(center=BOTH, rate=[0.2, 0.4]), 0.4),
+    "PT-MAP": (solver(PTMAP), grid(center=BOTH, rate=[0.2, 0.4]), 1.0),
     "PADDLE": (
         solver(Paddle),
         grid(center=["pooled"], temperature=[0.0667, 0.15, 0.3], complexity=[0.5, 1.0]),
@@ -259,7 +259,7 @@ def accuracy(n_episodes, n_tune, ways):
                         m: (label, chosen[m, name], share)
                         for m, (label, _, share) in METHODS.items()
                     }
-                    count = n_episodes if n_way == 5 else max(2, n_episodes // 2)
+                    count = n_episodes
                     start = time.process_time()
                     scores = run(cell, data, configurations, count, 1)
                     first = scores["prototype"]

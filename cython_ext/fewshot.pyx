@@ -86,14 +86,7 @@ cdef extern from *:
             x[i] = scale * s[i] + offset[i];
     }
 
-    SKRAND_CLONES
-    static void skrand_fs_logits_f64(
-        double scale, const double *s, const double *offset, double *x, ptrdiff_t n)
-    {
-        for (ptrdiff_t i = 0; i < n; i++)
-            x[i] = scale * s[i] + offset[i];
-    }
-
+    /* Subtract the largest. */
     SKRAND_CLONES
     static void skrand_fs_shift_f32(float *x, ptrdiff_t n)
     {
@@ -105,6 +98,70 @@ cdef extern from *:
             x[i] -= top;
     }
 
+    /* Scale x to sum one, into out, and add it to the sums; return how much of its mass was not in
+     * old, which may be out. The order of additions is the same wherever the rows lie. */
+    SKRAND_CLONES
+    static float skrand_fs_write_f32(
+        const float *x, const float *old, float *out, float *sums, ptrdiff_t n)
+    {
+        float part[16] = {0}, total = 0, moved = 0, gained[16] = {0};
+        ptrdiff_t i = 0;
+        for (; i + 16 <= n; i += 16)
+            for (int lane = 0; lane < 16; lane++)
+                part[lane] += x[i + lane];
+        for (; i < n; i++)
+            total += x[i];
+        for (int lane = 0; lane < 16; lane++)
+            total += part[lane];
+        total = 1 / total;
+        for (i = 0; i + 16 <= n; i += 16)
+            for (int lane = 0; lane < 16; lane++) {
+                float z = x[i + lane] * total, more = z - old[i + lane];
+                gained[lane] += more > 0 ? more : 0;
+                out[i + lane] = z;
+                sums[i + lane] += z;
+            }
+        for (; i < n; i++) {
+            float z = x[i] * total, more = z - old[i];
+            moved += more > 0 ? more : 0;
+            out[i] = z;
+            sums[i] += z;
+        }
+        for (int lane = 0; lane < 16; lane++)
+            moved += gained[lane];
+        return moved;
+    }
+
+    /* sum z (log z - scale s) or, of a labelled row, - sum z scale s; t is room for n numbers. */
+    SKRAND_CLONES
+    static double skrand_fs_energy_f32(
+        const float *z, const float *s, double scale, int entropy, float *t, ptrdiff_t n)
+    {
+        double total = 0.0;
+        if (entropy) {
+            #pragma omp simd
+            for (ptrdiff_t i = 0; i < n; i++)
+                t[i] = logf(z[i] > 1e-30f ? z[i] : 1e-30f);
+        }
+        else
+            for (ptrdiff_t i = 0; i < n; i++)
+                t[i] = 0;
+        #pragma omp simd reduction(+:total)
+        for (ptrdiff_t i = 0; i < n; i++)
+            total += z[i] * ((double) t[i] - scale * s[i]);
+        return total;
+    }
+
+    /* x = scale s + offset */
+    SKRAND_CLONES
+    static void skrand_fs_logits_f64(
+        double scale, const double *s, const double *offset, double *x, ptrdiff_t n)
+    {
+        for (ptrdiff_t i = 0; i < n; i++)
+            x[i] = scale * s[i] + offset[i];
+    }
+
+    /* Subtract the largest. */
     SKRAND_CLONES
     static void skrand_fs_shift_f64(double *x, ptrdiff_t n)
     {
@@ -116,73 +173,57 @@ cdef extern from *:
             x[i] -= top;
     }
 
-    /* Scale x to sum one. The order of the additions is the same wherever x lies. */
+    /* Scale x to sum one, into out, and add it to the sums; return how much of its mass was not in
+     * old, which may be out. The order of additions is the same wherever the rows lie. */
     SKRAND_CLONES
-    static void skrand_fs_normalise_f32(float *x, ptrdiff_t n)
+    static double skrand_fs_write_f64(
+        const double *x, const double *old, double *out, double *sums, ptrdiff_t n)
     {
-        float part[8] = {0}, total = 0;
+        double part[16] = {0}, total = 0, moved = 0, gained[16] = {0};
         ptrdiff_t i = 0;
-        for (; i + 8 <= n; i += 8)
-            for (int lane = 0; lane < 8; lane++)
+        for (; i + 16 <= n; i += 16)
+            for (int lane = 0; lane < 16; lane++)
                 part[lane] += x[i + lane];
         for (; i < n; i++)
             total += x[i];
-        for (int lane = 0; lane < 8; lane++)
+        for (int lane = 0; lane < 16; lane++)
             total += part[lane];
         total = 1 / total;
-        for (i = 0; i < n; i++)
-            x[i] *= total;
+        for (i = 0; i + 16 <= n; i += 16)
+            for (int lane = 0; lane < 16; lane++) {
+                double z = x[i + lane] * total, more = z - old[i + lane];
+                gained[lane] += more > 0 ? more : 0;
+                out[i + lane] = z;
+                sums[i + lane] += z;
+            }
+        for (; i < n; i++) {
+            double z = x[i] * total, more = z - old[i];
+            moved += more > 0 ? more : 0;
+            out[i] = z;
+            sums[i] += z;
+        }
+        for (int lane = 0; lane < 16; lane++)
+            moved += gained[lane];
+        return moved;
     }
 
+    /* sum z (log z - scale s) or, of a labelled row, - sum z scale s; t is room for n numbers. */
     SKRAND_CLONES
-    static void skrand_fs_normalise_f64(double *x, ptrdiff_t n)
+    static double skrand_fs_energy_f64(
+        const double *z, const double *s, double scale, int entropy, double *t, ptrdiff_t n)
     {
-        double part[8] = {0}, total = 0;
-        ptrdiff_t i = 0;
-        for (; i + 8 <= n; i += 8)
-            for (int lane = 0; lane < 8; lane++)
-                part[lane] += x[i + lane];
-        for (; i < n; i++)
-            total += x[i];
-        for (int lane = 0; lane < 8; lane++)
-            total += part[lane];
-        total = 1 / total;
-        for (i = 0; i < n; i++)
-            x[i] *= total;
-    }
-
-    /* Add x to the sums; return how much of its mass was not there before. */
-    SKRAND_CLONES
-    static double skrand_fs_tally_f32(const float *x, const float *old, double *sums, ptrdiff_t n)
-    {
-        float part[8] = {0}, total = 0;
-        ptrdiff_t i = 0;
-        for (; i + 8 <= n; i += 8)
-            for (int lane = 0; lane < 8; lane++)
-                part[lane] += x[i + lane] > old[i + lane] ? x[i + lane] - old[i + lane] : 0;
-        for (; i < n; i++)
-            total += x[i] > old[i] ? x[i] - old[i] : 0;
-        for (int lane = 0; lane < 8; lane++)
-            total += part[lane];
-        for (i = 0; i < n; i++)
-            sums[i] += x[i];
-        return total;
-    }
-
-    SKRAND_CLONES
-    static double skrand_fs_tally_f64(const double *x, const double *old, double *sums, ptrdiff_t n)
-    {
-        double part[8] = {0}, total = 0;
-        ptrdiff_t i = 0;
-        for (; i + 8 <= n; i += 8)
-            for (int lane = 0; lane < 8; lane++)
-                part[lane] += x[i + lane] > old[i + lane] ? x[i + lane] - old[i + lane] : 0;
-        for (; i < n; i++)
-            total += x[i] > old[i] ? x[i] - old[i] : 0;
-        for (int lane = 0; lane < 8; lane++)
-            total += part[lane];
-        for (i = 0; i < n; i++)
-            sums[i] += x[i];
+        double total = 0.0;
+        if (entropy) {
+            #pragma omp simd
+            for (ptrdiff_t i = 0; i < n; i++)
+                t[i] = log(z[i] > 1e-30 ? z[i] : 1e-30);
+        }
+        else
+            for (ptrdiff_t i = 0; i < n; i++)
+                t[i] = 0;
+        #pragma omp simd reduction(+:total)
+        for (ptrdiff_t i = 0; i < n; i++)
+            total += z[i] * ((double) t[i] - scale * s[i]);
         return total;
     }
     """
@@ -198,15 +239,16 @@ cdef extern from *:
         double scale, const double *s, const double *offset, double *x, Py_ssize_t n) noexcept nogil
     void skrand_fs_shift_f32(float *x, Py_ssize_t n) noexcept nogil
     void skrand_fs_shift_f64(double *x, Py_ssize_t n) noexcept nogil
-    void skrand_fs_normalise_f32(float *x, Py_ssize_t n) noexcept nogil
-    void skrand_fs_normalise_f64(double *x, Py_ssize_t n) noexcept nogil
-    double skrand_fs_tally_f32(
-        const float *x, const float *old, double *sums, Py_ssize_t n) noexcept nogil
-    double skrand_fs_tally_f64(
-        const double *x, const double *old, double *sums, Py_ssize_t n) noexcept nogil
-
-cdef extern from "<math.h>" nogil:
-    double log(double)
+    float skrand_fs_write_f32(
+        const float *x, const float *old, float *out, float *sums, Py_ssize_t n) noexcept nogil
+    double skrand_fs_write_f64(
+        const double *x, const double *old, double *out, double *sums, Py_ssize_t n) noexcept nogil
+    double skrand_fs_energy_f32(
+        const float *z, const float *s, double scale, bint entropy, float *t, Py_ssize_t n
+    ) noexcept nogil
+    double skrand_fs_energy_f64(
+        const double *z, const double *s, double scale, bint entropy, double *t, Py_ssize_t n
+    ) noexcept nogil
 
 
 # Rows whose exponentials are taken together.
@@ -242,11 +284,13 @@ def assign(
     cdef Py_ssize_t block, b, e, p, q, i, kept
     cdef bint graph = indptr is not None
     cdef floating[::1] buffer = np.empty(
-        2 * (min(rows, <Py_ssize_t> BLOCK) * k + 16),
+        2 * (min(rows, <Py_ssize_t> BLOCK) * k + 16) + k,
         dtype=np.float32 if floating is float else np.float64,
     )
     cdef floating* work = _aligned(buffer)
     cdef floating* was = _aligned(buffer[min(rows, <Py_ssize_t> BLOCK) * k + 16:])
+    # Sums of a block, in the precision of the labels.
+    cdef floating* part = &buffer[2 * (min(rows, <Py_ssize_t> BLOCK) * k + 16)]
     cdef floating* x
     cdef double moved = 0.0
     if out.shape[0] < start + rows or out.shape[1] != k or offset.shape[0] != k:
@@ -294,19 +338,21 @@ def assign(
                 skrand_fs_exp_f32(work, kept * k)
             else:
                 skrand_fs_exp_f64(work, kept * k)
-            kept = 0
+            for i in range(k):
+                part[i] = 0.0
+            x = work
             for p in range(b, e):
                 if labels[start + p] >= 0:
                     continue
-                x = work + kept * k
-                kept += 1
                 if floating is float:
-                    skrand_fs_normalise_f32(x, k)
-                    moved += skrand_fs_tally_f32(x, &old[start + p, 0], &sums[0], k)
+                    moved += skrand_fs_write_f32(
+                        x, &old[start + p, 0], &out[start + p, 0], part, k)
                 else:
-                    skrand_fs_normalise_f64(x, k)
-                    moved += skrand_fs_tally_f64(x, &old[start + p, 0], &sums[0], k)
-                memcpy(&out[start + p, 0], x, k * sizeof(floating))
+                    moved += skrand_fs_write_f64(
+                        x, &old[start + p, 0], &out[start + p, 0], part, k)
+                x += k
+            for i in range(k):
+                sums[i] += part[i]
     return moved
 
 
@@ -318,6 +364,9 @@ def rescale(
     `sums` gets the column sums of the result.
     """
     cdef Py_ssize_t rows = Z.shape[0], k = Z.shape[1], p, i
+    cdef floating[::1] part = np.zeros(
+        k, dtype=np.float32 if floating is float else np.float64
+    )
     cdef floating* x
     if labels.shape[0] != rows or factor.shape[0] != k or sums.shape[0] != k:
         raise ValueError("shapes do not fit")
@@ -325,17 +374,18 @@ def rescale(
         for i in range(k):
             sums[i] = 0.0
         for p in range(rows):
-            if labels[p] >= 0:
-                continue
-            x = &Z[p, 0]
-            for i in range(k):
-                x[i] *= factor[i]
-            if floating is float:
-                skrand_fs_normalise_f32(x, k)
-            else:
-                skrand_fs_normalise_f64(x, k)
-            for i in range(k):
-                sums[i] += x[i]
+            if labels[p] < 0:
+                x = &Z[p, 0]
+                for i in range(k):
+                    x[i] *= factor[i]
+                if floating is float:
+                    skrand_fs_write_f32(x, x, x, &part[0], k)
+                else:
+                    skrand_fs_write_f64(x, x, x, &part[0], k)
+            if p % BLOCK == BLOCK - 1 or p == rows - 1:
+                for i in range(k):
+                    sums[i] += part[i]
+                    part[i] = 0.0
 
 
 def energy(
@@ -346,22 +396,25 @@ def energy(
 
     A row adds ``-scale z.scores + z.log z``; a labelled one, ``-support_weight scale z.scores``.
     """
-    cdef Py_ssize_t rows = scores.shape[0], k = scores.shape[1], p, i
-    cdef double total = 0.0, data
+    cdef Py_ssize_t rows = scores.shape[0], k = scores.shape[1], p
+    cdef floating[::1] room = np.empty(
+        k + 16, dtype=np.float32 if floating is float else np.float64
+    )
+    cdef floating* t = _aligned(room)
+    cdef double total = 0.0, weight
+    cdef bint free
     if Z.shape[0] < start + rows or Z.shape[1] != k or labels.shape[0] != Z.shape[0]:
         raise ValueError("shapes do not fit")
     with nogil:
         for p in range(rows):
-            data = 0.0
-            for i in range(k):
-                data += <double> Z[start + p, i] * scores[p, i]
-            if labels[start + p] >= 0:
-                data *= support_weight
+            free = labels[start + p] < 0
+            weight = scale if free else scale * support_weight
+            if floating is float:
+                total += skrand_fs_energy_f32(
+                    &Z[start + p, 0], &scores[p, 0], weight, free, t, k)
             else:
-                for i in range(k):
-                    if Z[start + p, i] > 0:
-                        total += Z[start + p, i] * log(Z[start + p, i])
-            total -= scale * data
+                total += skrand_fs_energy_f64(
+                    &Z[start + p, 0], &scores[p, 0], weight, free, t, k)
     return total
 
 
