@@ -23,15 +23,22 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import argparse
 import json
 import pathlib
+import resource
 import time
 import warnings
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
-from sklearn.semi_supervised import LabelPropagation, SelfTrainingClassifier
+from sklearn.semi_supervised import LabelPropagation, LabelSpreading, SelfTrainingClassifier
 
+from skrand import TransductiveFewShot
 from skrand.fewshot import EpisodeSampler, TransductiveLabelling
+from skrand.fewshot.graph import Graph
+from skrand.fewshot.metrics import SquaredEuclidean
+from skrand.fewshot.objective import TILE, Labelling
 from skrand.fewshot.solvers import (
     BDCSPN,
     PTMAP,
@@ -44,6 +51,7 @@ from skrand.fewshot.solvers import (
     Prototype,
     Spreading,
 )
+from skrand.linalg.threads import single_threaded_blas
 
 SCHEMA = 1
 PRIORS = {"balanced": "balanced", "Dirichlet(2)": ("dirichlet", 2.0)}
@@ -317,11 +325,140 @@ def report(table):
         )
 
 
+def clock(call, repeats=40):
+    """Return the median CPU time of a call, in milliseconds."""
+    call()
+    times = []
+    for _ in range(repeats):
+        start = time.process_time()
+        call()
+        times.append(time.process_time() - start)
+    return 1000 * float(np.median(times))
+
+
+def speed():
+    """Time an episode of digits, by solver and by estimator, beside the peers."""
+    X, y = load_digits(return_X_y=True)
+    rows = []
+    print("\nms an episode, digits, 15 queries a class, float32, CPU time, one thread")
+    for n_way, n_shot in ((5, 1), (5, 5), (10, 5)):
+        sampler = EpisodeSampler(n_way, n_shot, n_episodes=1, random_state=0)
+        (support, queries) = next(sampler.split(y))
+        given, _ = problem(X / 16, support, queries, y, n_way, "pooled")
+        given = replace(given, X=given.X.astype(np.float32))
+        marked = np.concatenate([y[support], np.full(len(queries), -1)])
+        batch = (X[np.concatenate([support, queries])] / 16).astype(np.float32)
+
+        def fresh(given=given):
+            # The graph of a problem is made once: time it, too.
+            return replace(given)
+
+        sides = {
+            "k-means": lambda f=fresh: Clustering(laplacian=0.0).solve(f()),
+            "clustering": lambda f=fresh: Clustering().solve(f()),
+            "auto": lambda f=fresh: Auto().solve(f()),
+            "TransductiveFewShot(auto).fit": lambda b=batch, m=marked: TransductiveFewShot().fit(
+                b, m
+            ),
+            "LabelSpreading.fit": lambda b=batch, m=marked: LabelSpreading(gamma=4.0).fit(b, m),
+            "LaplacianShot": lambda f=fresh: LaplacianShot().solve(f()),
+            "TIM": lambda f=fresh: TIM().solve(f()),
+            "PT-MAP": lambda f=fresh: PTMAP().solve(f()),
+            **easyfsl_sides(given),
+        }
+        times = {name: clock(call) for name, call in sides.items()}
+        for name, value in times.items():
+            ratio = value / times["clustering"]
+            rows.append({"ways": n_way, "shots": n_shot, "side": name, "ms": value})
+            print(f"{n_way}-way {n_shot}s {name:32}{value:9.2f}{ratio:8.1f} x clustering")
+    return rows
+
+
+def easyfsl_sides(given):
+    """Return easyfsl's methods as calls on the same rows, if it is installed."""
+    try:
+        import torch
+        from easyfsl import methods
+    except ImportError as error:
+        print(f"easyfsl cannot be imported ({error}): not compared")
+        return {}
+    torch.set_num_threads(1)
+    S = torch.tensor(given.X[given.support])
+    Q = torch.tensor(given.X[given.queries])
+    labels = torch.tensor(given.y[given.support])
+
+    def side(make):
+        def call():
+            model = make(backbone=torch.nn.Identity())
+            model.process_support_set(S, labels)
+            return model(Q)
+
+        return call
+
+    names = ("LaplacianShot", "BDCSPN", "PTMAP", "TIM")
+    return {f"easyfsl {name}": side(getattr(methods, name)) for name in names}
+
+
+def scale(n, n_classes=100, d=64):
+    """Time an iteration on n queries, and its parts against the bare matrix product."""
+    rng = np.random.default_rng(0)
+    centres = rng.standard_normal((n_classes, d)).astype(np.float32)
+    truth = np.concatenate([np.repeat(np.arange(n_classes), 5), rng.integers(n_classes, size=n)])
+    X = centres[truth] + 0.7 * rng.standard_normal((len(truth), d), dtype=np.float32)
+    y = np.where(np.arange(len(truth)) < 5 * n_classes, truth, -1)
+    given = TransductiveLabelling(X=X, y=y, n_classes=n_classes)
+    near = rng.integers(len(y), size=5 * len(y)).astype(np.int32)
+    random = Graph(
+        np.arange(0, 5 * len(y) + 1, 5, dtype=np.int64), near, np.full(len(near), 0.2, np.float32)
+    )
+    # Neighbours mostly lie nearby once rows are in the order of their classes.
+    local = np.clip(
+        np.repeat(np.arange(len(y)), 5) + rng.integers(-500, 500, len(near)), 0, len(y) - 1
+    )
+    sorted_rows = Graph(random.indptr, local.astype(np.int32), random.weights)
+    metric = SquaredEuclidean(given)
+    A, b = metric.scores(given.means)
+    At = np.ascontiguousarray(A.T.astype(np.float32))
+    rows = {}
+    with single_threaded_blas():
+        product = np.empty((len(X), n_classes), np.float32)
+        rows["product"] = clock(partial(np.matmul, X, At, out=product), 3)
+        del product
+        rows["product in tiles, each dropped"] = clock(
+            lambda: [X[i : i + TILE] @ At for i in range(0, len(X), TILE)], 3
+        )
+        for name, graph in (("no graph", None), ("near", sorted_rows), ("random", random)):
+            labelling = Labelling(given, graph, 3.5)
+            rows[f"sweep, {name}"] = clock(partial(labelling.assign, A, b, 1.0), 3)
+        rows["prototypes"] = clock(labelling.sums, 3)
+        rows["objective"] = clock(partial(labelling.energy, A, b, 1.0, 2.0), 3)
+        n_jobs = min(2, os.cpu_count() or 1)
+        for name, graph in (("no graph", None), ("random", random)):
+            labelling = Labelling(given, graph, 3.5, threads=n_jobs)
+            start = time.perf_counter()
+            for _ in range(3 if graph is not None else 1):
+                labelling.assign(A, b, 1.0)
+            labelling.sums()
+            labelling.energy(A, b, 1.0, 2.0)
+            rows[f"iteration, {name}, wall clock, {n_jobs} threads"] = 1000 * (
+                time.perf_counter() - start
+            )
+    print(f"\n{n} queries x {n_classes} classes x {d} features, float32; CPU s, one thread")
+    bare = rows["product"]
+    for name, value in rows.items():
+        print(f"{name:46}{value / 1000:8.2f}{value / bare:8.2f} x the product")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    size = 4 * len(y) * n_classes / 2**30
+    print(f"peak {peak:.2f} GiB; a labelling is {size:.2f}, the rows {X.nbytes / 2**30:.2f}")
+    return {"queries": n, "milliseconds": rows, "peak_gib": peak}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", default=["accuracy", "speed", "scale"])
     parser.add_argument("--episodes", type=int, default=500)
     parser.add_argument("--tune", type=int, default=40)
+    parser.add_argument("--queries", type=int, default=1_000_000, help="of the scale part")
     parser.add_argument("--ways", type=int, nargs="+", default=[5, 10])
     parser.add_argument("--json", help="write the tables here")
     options = parser.parse_args()
@@ -329,6 +466,10 @@ def main():
     result = {"schema": SCHEMA}
     if "accuracy" in options.parts:
         result["accuracy"] = accuracy(options.episodes, options.tune, options.ways)
+    if "speed" in options.parts:
+        result["speed"] = speed()
+    if "scale" in options.parts:
+        result["scale"] = scale(options.queries)
     if options.json:
         with open(options.json, "w") as file:
             json.dump(result, file, indent=1)

@@ -20,14 +20,13 @@ cdef extern from *:
     __attribute__((simd("notinbranch"))) float logf(float);
     #endif
 
-    /* e^x, in place, of n numbers that are not positive: nothing below e^-69 = 1e-30, so that a
-     * class can come back, and products of two stay normal in single precision. */
+    /* e^x, in place, of n numbers in the range of shift below. */
     SKRAND_CLONES
     static void skrand_fs_exp_f32(float *x, ptrdiff_t n)
     {
         #pragma omp simd
         for (ptrdiff_t i = 0; i < n; i++)
-            x[i] = expf(x[i] < -69.0f ? -69.0f : x[i]);
+            x[i] = expf(x[i]);
     }
 
     SKRAND_CLONES
@@ -35,7 +34,7 @@ cdef extern from *:
     {
         #pragma omp simd
         for (ptrdiff_t i = 0; i < n; i++)
-            x[i] = exp(x[i] < -69.0 ? -69.0 : x[i]);
+            x[i] = exp(x[i]);
     }
 
     /* x += w y */
@@ -86,7 +85,9 @@ cdef extern from *:
             x[i] = scale * s[i] + offset[i];
     }
 
-    /* Subtract the largest. */
+    /* Subtract the largest. Nothing is left below -69, of exponential 1e-30, so that a class can
+     * come back and products of two stay normal in single precision. The bound is here, and not
+     * beside the exponential, where the compiler would take it after a slow call. */
     SKRAND_CLONES
     static void skrand_fs_shift_f32(float *x, ptrdiff_t n)
     {
@@ -95,7 +96,7 @@ cdef extern from *:
         for (ptrdiff_t i = 0; i < n; i++)
             top = x[i] > top ? x[i] : top;
         for (ptrdiff_t i = 0; i < n; i++)
-            x[i] -= top;
+            x[i] = x[i] - top < -69.0f ? -69.0f : x[i] - top;
     }
 
     /* Scale x to sum one, into out, and add it to the sums; return how much of its mass was not in
@@ -170,7 +171,7 @@ cdef extern from *:
         for (ptrdiff_t i = 0; i < n; i++)
             top = x[i] > top ? x[i] : top;
         for (ptrdiff_t i = 0; i < n; i++)
-            x[i] -= top;
+            x[i] = x[i] - top < -69.0 ? -69.0 : x[i] - top;
     }
 
     /* Scale x to sum one, into out, and add it to the sums; return how much of its mass was not in
@@ -226,6 +227,38 @@ cdef extern from *:
             total += z[i] * ((double) t[i] - scale * s[i]);
         return total;
     }
+
+    SKRAND_CLONES
+    static double skrand_fs_dot_f32(const float *x, const float *y, ptrdiff_t n)
+    {
+        float part[16] = {0};
+        double total = 0.0;
+        ptrdiff_t i = 0;
+        for (; i + 16 <= n; i += 16)
+            for (int lane = 0; lane < 16; lane++)
+                part[lane] += x[i + lane] * y[i + lane];
+        for (; i < n; i++)
+            total += (double) x[i] * y[i];
+        for (int lane = 0; lane < 16; lane++)
+            total += part[lane];
+        return total;
+    }
+
+    SKRAND_CLONES
+    static double skrand_fs_dot_f64(const double *x, const double *y, ptrdiff_t n)
+    {
+        double part[16] = {0};
+        double total = 0.0;
+        ptrdiff_t i = 0;
+        for (; i + 16 <= n; i += 16)
+            for (int lane = 0; lane < 16; lane++)
+                part[lane] += x[i + lane] * y[i + lane];
+        for (; i < n; i++)
+            total += (double) x[i] * y[i];
+        for (int lane = 0; lane < 16; lane++)
+            total += part[lane];
+        return total;
+    }
     """
     void skrand_fs_exp_f32(float *x, Py_ssize_t n) noexcept nogil
     void skrand_fs_exp_f64(double *x, Py_ssize_t n) noexcept nogil
@@ -239,6 +272,8 @@ cdef extern from *:
         double scale, const double *s, const double *offset, double *x, Py_ssize_t n) noexcept nogil
     void skrand_fs_shift_f32(float *x, Py_ssize_t n) noexcept nogil
     void skrand_fs_shift_f64(double *x, Py_ssize_t n) noexcept nogil
+    double skrand_fs_dot_f32(const float *x, const float *y, Py_ssize_t n) noexcept nogil
+    double skrand_fs_dot_f64(const double *x, const double *y, Py_ssize_t n) noexcept nogil
     float skrand_fs_write_f32(
         const float *x, const float *old, float *out, float *sums, Py_ssize_t n) noexcept nogil
     double skrand_fs_write_f64(
@@ -423,15 +458,15 @@ def agreement(
     const floating[:, ::1] Z, Py_ssize_t start, Py_ssize_t stop,
 ):
     """Return ``sum_pq w_pq z_p.z_q`` over the rows p of a tile and all their neighbours q."""
-    cdef Py_ssize_t k = Z.shape[1], p, q, i
-    cdef double total = 0.0, dot
+    cdef Py_ssize_t k = Z.shape[1], p, q
+    cdef double total = 0.0
     if indptr.shape[0] != Z.shape[0] + 1 or stop > Z.shape[0]:
         raise ValueError("shapes do not fit")
     with nogil:
         for p in range(start, stop):
             for q in range(indptr[p], indptr[p + 1]):
-                dot = 0.0
-                for i in range(k):
-                    dot += <double> Z[p, i] * Z[indices[q], i]
-                total += weights[q] * dot
+                if floating is float:
+                    total += weights[q] * skrand_fs_dot_f32(&Z[p, 0], &Z[indices[q], 0], k)
+                else:
+                    total += weights[q] * skrand_fs_dot_f64(&Z[p, 0], &Z[indices[q], 0], k)
     return total

@@ -712,12 +712,14 @@ def _fewshot() -> list[Entry]:
             task="transductive-labelling",
             summary="Few-shot classifier that learns from the rows it labels",
             capabilities={"float32", "inductive"},
+            demo=f"{at}.demo:transductive_few_shot",
             since="0.1",
         ),
         solver(
             name="auto",
             target=f"{at}.solvers.auto:Auto",
             summary="Clustering that finds out whether classes are balanced",
+            claim=f"{at}.claims:balance",
             default=True,
         ),
         solver(
@@ -788,6 +790,7 @@ def _fewshot() -> list[Entry]:
             name="clustering",
             target=f"{at}.solvers.clustering:Clustering",
             summary="Soft clusters seeded by labels, smooth over a graph",
+            claim=f"{at}.claims:clustering",
             reference=(
                 "I. Ziko, J. Dolz, E. Granger, I. Ben Ayed. Laplacian Regularized Few-Shot "
                 "Learning. ICML 2020. arXiv:2006.15486"
