@@ -1,9 +1,16 @@
 """Settings of the whole test suite."""
 
+import os
 import sys
 from pathlib import Path
 
 import pytest
+
+# With a worker on every core, threads of their own would only wait for each other. Tests of threads
+# ask for a number of them.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
 
 ROOT = Path(__file__).resolve().parent.parent
 
