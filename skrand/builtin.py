@@ -808,7 +808,6 @@ def _fewshot() -> list[Entry]:
         solver(
             name="prototype",
             target=f"{at}.solvers.prototype:Prototype",
-            claim=f"{at}.claims:linearised_digits",
             summary="Nearest mean of the labelled rows",
             reference=(
                 "Y. Wang, W.-L. Chao, K. Q. Weinberger, L. van der Maaten. SimpleShot: Revisiting "

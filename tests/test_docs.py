@@ -6,6 +6,7 @@ import inspect
 import pkgutil
 import re
 from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,10 @@ def test_solvers_document_their_cost_and_example():
             doc = registry.load(entry).__doc__
             assert "Cost:" in doc, entry.name
             assert ">>> " in doc, entry.name
+
+
+def test_claims_and_demonstrations_exist():
+    for entry in registry.entries():
+        for target in filter(None, (entry.claim, entry.demo)):
+            module, name = target.split(":")
+            assert callable(getattr(import_module(module), name, None)), f"{entry.name}: {target}"
