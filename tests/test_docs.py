@@ -6,7 +6,6 @@ import inspect
 import pkgutil
 import re
 from dataclasses import fields
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -80,4 +79,5 @@ def test_claims_and_demonstrations_exist():
     for entry in registry.entries():
         for target in filter(None, (entry.claim, entry.demo)):
             module, name = target.split(":")
-            assert callable(getattr(import_module(module), name, None)), f"{entry.name}: {target}"
+            found = getattr(importlib.import_module(module), name, None)
+            assert callable(found), f"{entry.name}: {target}"

@@ -22,8 +22,9 @@ class NIW(Solver):
     The hierarchy (:class:`skrand.fewshot.NormalInverseWishart`) is fitted on the problem's base
     classes, or given. Labels of queries are then found by EM: the posterior of each class from its
     shots and the queries' labels, then the labels from the posterior predictive densities. Their
-    probabilities are calibrated on the base classes. Without base classes, the hierarchy is fitted
-    on the rows themselves, grouped by the nearest mean of the support, and is not calibrated.
+    probabilities are calibrated on the base classes for ``max_iter=1``; EM makes them far too
+    certain. Without base classes, the hierarchy is fitted on the rows themselves, grouped by the
+    nearest mean of the support, and is not calibrated.
 
     Cost: fitting ``2 n_base d^2 + 10 d^3`` flops, unless `head` is given; then ``4 n d k`` a round.
     Memory: three d x d matrices and a labelling.

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from skrand._validation import check_integer, check_n_jobs, check_real
-from skrand.base import Monitor, Solution, Solver
-from skrand.linalg.threads import effective_n_jobs, single_threaded_blas
-from skrand.regression.factor import TOLERANCE, Factor, orthonormalise, refine, solve_rows
+from skrand.regression.factor import Factor, orthonormalise, solve_rows
+from skrand.regression.preconditioned import PreconditionedSolver
 from skrand.regression.problem import LeastSquares
-from skrand.regression.sketching import check_sketch_parameters, sample_problem, sketch_problem
+from skrand.regression.sketching import sample_problem, sketch_problem
 
 __all__ = ["PNE"]
 
 
-class PNE(Solver):
+class PNE(PreconditionedSolver):
     """Precondition by a few rows, then form and factor the Gram matrix.
 
     The triangular factor of some ``2 d`` of the rows, or of a sketch if those turn out to be
@@ -63,25 +61,7 @@ class PNE(Solver):
     array([1., 1., 1., 1., 1., 1., 1., 1.])
     """
 
-    task = "least-squares"
     name = "pne"
-
-    def __init__(
-        self,
-        *,
-        sketch="auto",
-        sketch_size=None,
-        sketch_nnz=None,
-        tol=None,
-        max_iter=100,
-        n_jobs=None,
-    ):
-        self.sketch = sketch
-        self.sketch_size = sketch_size
-        self.sketch_nnz = sketch_nnz
-        self.tol = tol
-        self.max_iter = max_iter
-        self.n_jobs = n_jobs
 
     def supports(self, problem: LeastSquares) -> str | None:
         """Refuse sparse data, whose preconditioned rows would be dense."""
@@ -92,28 +72,9 @@ class PNE(Solver):
         n, d, k = problem.shape
         return n * d * (2.5 * d + 150 + 80 * k) + 8 * d**3
 
-    def _solve(self, problem: LeastSquares, rng: np.random.Generator, monitor: Monitor) -> Solution:
-        check_sketch_parameters(self)
-        tol = check_real(self, "tol", self.tol, 0, closed="neither", options=(None,))
-        max_iter = check_integer(self, "max_iter", self.max_iter, 1)
-        threads = effective_n_jobs(check_n_jobs(self, self.n_jobs))
-        seed = int(rng.integers(1 << 63))
-        with single_threaded_blas():
-            factor, x = self._precondition(problem, seed, threads)
-            return refine(
-                problem,
-                factor,
-                x,
-                monitor,
-                tol=TOLERANCE if tol is None else tol,
-                max_iter=max_iter,
-                threads=threads,
-            )
-
     def _precondition(
         self, problem: LeastSquares, seed: int, threads: int
     ) -> tuple[Factor, np.ndarray]:
-        """Return a factor of the whole problem, and a first answer."""
         sample = sample_problem(problem) if self._is_free() else None
         if sample is not None:
             answer = solve_rows(sample.rows, sample.target, sample.scale)
@@ -125,6 +86,9 @@ class PNE(Solver):
         # Without: the sketch lost directions of the data. Refinement will show how far its factor
         # alone goes, and report it.
         return self._finish(factor, x, problem, threads) or (factor, x)
+
+    def _step(self, problem: LeastSquares, factor: Factor, threads: int) -> None:
+        """Leave the normal equations to the factor, which is right to six digits."""
 
     def _finish(
         self, factor: Factor, x: np.ndarray, problem: LeastSquares, threads: int

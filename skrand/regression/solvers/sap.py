@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from skrand._validation import check_integer, check_n_jobs, check_real
-from skrand.base import Monitor, Solution, Solver
-from skrand.linalg.threads import effective_n_jobs, single_threaded_blas
-from skrand.regression.factor import TOLERANCE, refine, solve_rows
-from skrand.regression.inner import InnerSolver
+from skrand.regression.factor import Factor, solve_rows
+from skrand.regression.preconditioned import PreconditionedSolver
 from skrand.regression.problem import LeastSquares
-from skrand.regression.sketching import check_sketch_parameters, objection_to_size, sketch_problem
+from skrand.regression.sketching import sketch_problem
 
 __all__ = ["SAP"]
 
 
-class SAP(Solver):
+class SAP(PreconditionedSolver):
     """Sketch, factor the sketch, and use the factor to precondition conjugate gradients.
 
     The sketch's factor makes the matrix nearly orthonormal whatever its condition number, so the
@@ -61,52 +58,15 @@ class SAP(Solver):
     array([1., 1., 1., 1., 1., 1., 1., 1.])
     """
 
-    task = "least-squares"
     name = "sap"
-
-    def __init__(
-        self,
-        *,
-        sketch="auto",
-        sketch_size=None,
-        sketch_nnz=None,
-        tol=None,
-        max_iter=100,
-        n_jobs=None,
-    ):
-        self.sketch = sketch
-        self.sketch_size = sketch_size
-        self.sketch_nnz = sketch_nnz
-        self.tol = tol
-        self.max_iter = max_iter
-        self.n_jobs = n_jobs
-
-    def supports(self, problem: LeastSquares) -> str | None:
-        """Refuse sparse data whose sketch would be huge."""
-        n, d, _ = problem.shape
-        return objection_to_size(problem, min(n, 6 * d))
 
     def cost(self, problem: LeastSquares) -> float:
         """Estimate flops; see :mod:`skrand.regression.factor` for what a pass counts."""
         n, d, k = problem.shape
         return (100 + 35 * 35 * k) * problem.nnz + 12 * d**3 + 12 * d * d * min(n, d)
 
-    def _solve(self, problem: LeastSquares, rng: np.random.Generator, monitor: Monitor) -> Solution:
-        check_sketch_parameters(self)
-        tol = check_real(self, "tol", self.tol, 0, closed="neither", options=(None,))
-        max_iter = check_integer(self, "max_iter", self.max_iter, 1)
-        threads = effective_n_jobs(check_n_jobs(self, self.n_jobs))
-        seed = int(rng.integers(1 << 63))
-        with single_threaded_blas():
-            small = sketch_problem(self, problem, 6.0, 4, seed, threads)
-            factor, x = solve_rows(small.rows, small.target, small.scale)
-            return refine(
-                problem,
-                factor,
-                x,
-                monitor,
-                tol=TOLERANCE if tol is None else tol,
-                max_iter=max_iter,
-                threads=threads,
-                step=InnerSolver(problem, factor, threads).conjugate_gradients,
-            )
+    def _precondition(
+        self, problem: LeastSquares, seed: int, threads: int
+    ) -> tuple[Factor, np.ndarray]:
+        small = sketch_problem(self, problem, 6.0, 4, seed, threads)
+        return solve_rows(small.rows, small.target, small.scale)

@@ -6,24 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from skrand._validation import check_integer, check_n_jobs, check_real
-from skrand.base import Monitor, Solution, Solver
 from skrand.linalg.centred import CentredMatrix
-from skrand.linalg.threads import effective_n_jobs, single_threaded_blas
-from skrand.regression.factor import TOLERANCE, Factor, orthonormalise, refine, solve_rows
-from skrand.regression.inner import InnerSolver
+from skrand.regression.factor import Factor, orthonormalise, solve_rows
+from skrand.regression.preconditioned import PreconditionedSolver
 from skrand.regression.problem import LeastSquares
-from skrand.regression.sketching import (
-    SketchedRows,
-    check_sketch_parameters,
-    objection_to_size,
-    sketch_problem,
-)
+from skrand.regression.sketching import SketchedRows, sketch_problem
 
 __all__ = ["SPIR"]
 
 
-class SPIR(Solver):
+class SPIR(PreconditionedSolver):
     """Sketch-and-precondition with iterative refinement, from a sketch that is large.
 
     Twenty rows a column let each inner step gain more than half a digit, and a factor of so large a
@@ -72,57 +64,19 @@ class SPIR(Solver):
     array([1., 1., 1., 1., 1., 1., 1., 1.])
     """
 
-    task = "least-squares"
     name = "spir"
-
-    def __init__(
-        self,
-        *,
-        sketch="auto",
-        sketch_size=None,
-        sketch_nnz=None,
-        tol=None,
-        max_iter=100,
-        n_jobs=None,
-    ):
-        self.sketch = sketch
-        self.sketch_size = sketch_size
-        self.sketch_nnz = sketch_nnz
-        self.tol = tol
-        self.max_iter = max_iter
-        self.n_jobs = n_jobs
-
-    def supports(self, problem: LeastSquares) -> str | None:
-        """Refuse sparse data whose sketch would be huge."""
-        n, d, _ = problem.shape
-        return objection_to_size(problem, min(n, 6 * d))
 
     def cost(self, problem: LeastSquares) -> float:
         """Estimate flops; see :mod:`skrand.regression.factor` for what a pass counts."""
         _, d, k = problem.shape
         return (150 + 21 * 35 * k) * problem.nnz + 80 * d**3
 
-    def _solve(self, problem: LeastSquares, rng: np.random.Generator, monitor: Monitor) -> Solution:
-        check_sketch_parameters(self)
-        tol = check_real(self, "tol", self.tol, 0, closed="neither", options=(None,))
-        max_iter = check_integer(self, "max_iter", self.max_iter, 1)
-        threads = effective_n_jobs(check_n_jobs(self, self.n_jobs))
-        seed = int(rng.integers(1 << 63))
-        with single_threaded_blas():
-            n, d, _ = problem.shape
-            multiple = float(np.clip(n / (4 * d), 6, 20))
-            small = sketch_problem(self, problem, multiple, 4, seed, threads)
-            factor, x = _factor_in_two(small, threads)
-            return refine(
-                problem,
-                factor,
-                x,
-                monitor,
-                tol=TOLERANCE if tol is None else tol,
-                max_iter=max_iter,
-                threads=threads,
-                step=InnerSolver(problem, factor, threads).conjugate_gradients,
-            )
+    def _precondition(
+        self, problem: LeastSquares, seed: int, threads: int
+    ) -> tuple[Factor, np.ndarray]:
+        n, d, _ = problem.shape
+        multiple = float(np.clip(n / (4 * d), 6, 20))
+        return _factor_in_two(sketch_problem(self, problem, multiple, 4, seed, threads), threads)
 
 
 def _factor_in_two(small: SketchedRows, threads: int) -> tuple[Factor, np.ndarray]:
