@@ -20,245 +20,135 @@ cdef extern from *:
     __attribute__((simd("notinbranch"))) float logf(float);
     #endif
 
-    /* e^x, in place, of n numbers in the range of shift below. */
-    SKRAND_CLONES
-    static void skrand_fs_exp_f32(float *x, ptrdiff_t n)
-    {
-        #pragma omp simd
-        for (ptrdiff_t i = 0; i < n; i++)
-            x[i] = expf(x[i]);
+    /* Logits x of a step that is held back by c times the divergence from the labels z are
+     * (x + c log z) / (1 + c): damp overwrites z.
+     *
+     * Shift subtracts the largest. Nothing is left below -69, of exponential 1e-30, so that a class
+     * can come back and products of two stay normal in single precision. The bound is there, and
+     * not beside the exponential, where the compiler would take it after a slow call.
+     *
+     * Write scales x to sum one, into out, and adds it to the sums; it returns how much of its mass
+     * was not in old, which may be out. The order of additions is the same wherever the rows lie.
+     *
+     * Energy is sum z (log z - scale s) or, of a labelled row, - sum z scale s; t is room for n
+     * numbers. */
+    #define SKRAND_FS_ROWS(TYPE, REAL, EXP, LOG)                                                 \\
+    /* e^x, in place, of numbers in the range of shift */                                        \\
+    SKRAND_CLONES                                                                                \\
+    static void skrand_fs_exp_##TYPE(REAL *x, ptrdiff_t n)                                       \\
+    {                                                                                            \\
+        _Pragma("omp simd")                                                                      \\
+        for (ptrdiff_t i = 0; i < n; i++)                                                        \\
+            x[i] = EXP(x[i]);                                                                    \\
+    }                                                                                            \\
+                                                                                                 \\
+    /* x += w y */                                                                               \\
+    SKRAND_CLONES                                                                                \\
+    static void skrand_fs_axpy_##TYPE(REAL w, const REAL *y, REAL *x, ptrdiff_t n)               \\
+    {                                                                                            \\
+        for (ptrdiff_t i = 0; i < n; i++)                                                        \\
+            x[i] += w * y[i];                                                                    \\
+    }                                                                                            \\
+                                                                                                 \\
+    SKRAND_CLONES                                                                                \\
+    static void skrand_fs_damp_##TYPE(REAL c, REAL *z, REAL *x, ptrdiff_t n)                     \\
+    {                                                                                            \\
+        REAL share = 1 / (1 + c);                                                                \\
+        _Pragma("omp simd")                                                                      \\
+        for (ptrdiff_t i = 0; i < n; i++)                                                        \\
+            z[i] = LOG(z[i] > (REAL) 1e-30 ? z[i] : (REAL) 1e-30);                               \\
+        for (ptrdiff_t i = 0; i < n; i++)                                                        \\
+            x[i] = share * (x[i] + c * z[i]);                                                    \\
+    }                                                                                            \\
+                                                                                                 \\
+    /* x = scale s + offset */                                                                   \\
+    SKRAND_CLONES                                                                                \\
+    static void skrand_fs_logits_##TYPE(                                                         \\
+        REAL scale, const REAL *s, const REAL *offset, REAL *x, ptrdiff_t n)                     \\
+    {                                                                                            \\
+        for (ptrdiff_t i = 0; i < n; i++)                                                        \\
+            x[i] = scale * s[i] + offset[i];                                                     \\
+    }                                                                                            \\
+                                                                                                 \\
+    SKRAND_CLONES                                                                                \\
+    static void skrand_fs_shift_##TYPE(REAL *x, ptrdiff_t n)                                     \\
+    {                                                                                            \\
+        REAL top = x[0];                                                                         \\
+        _Pragma("omp simd reduction(max:top)")                                                   \\
+        for (ptrdiff_t i = 0; i < n; i++)                                                        \\
+            top = x[i] > top ? x[i] : top;                                                       \\
+        for (ptrdiff_t i = 0; i < n; i++)                                                        \\
+            x[i] = x[i] - top < -69 ? -69 : x[i] - top;                                          \\
+    }                                                                                            \\
+                                                                                                 \\
+    SKRAND_CLONES                                                                                \\
+    static REAL skrand_fs_write_##TYPE(                                                          \\
+        const REAL *x, const REAL *old, REAL *out, REAL *sums, ptrdiff_t n)                      \\
+    {                                                                                            \\
+        REAL part[16] = {0}, total = 0, moved = 0, gained[16] = {0};                             \\
+        ptrdiff_t i = 0;                                                                         \\
+        for (; i + 16 <= n; i += 16)                                                             \\
+            for (int lane = 0; lane < 16; lane++)                                                \\
+                part[lane] += x[i + lane];                                                       \\
+        for (; i < n; i++)                                                                       \\
+            total += x[i];                                                                       \\
+        for (int lane = 0; lane < 16; lane++)                                                    \\
+            total += part[lane];                                                                 \\
+        total = 1 / total;                                                                       \\
+        for (i = 0; i + 16 <= n; i += 16)                                                        \\
+            for (int lane = 0; lane < 16; lane++) {                                              \\
+                REAL z = x[i + lane] * total, more = z - old[i + lane];                          \\
+                gained[lane] += more > 0 ? more : 0;                                             \\
+                out[i + lane] = z;                                                               \\
+                sums[i + lane] += z;                                                             \\
+            }                                                                                    \\
+        for (; i < n; i++) {                                                                     \\
+            REAL z = x[i] * total, more = z - old[i];                                            \\
+            moved += more > 0 ? more : 0;                                                        \\
+            out[i] = z;                                                                          \\
+            sums[i] += z;                                                                        \\
+        }                                                                                        \\
+        for (int lane = 0; lane < 16; lane++)                                                    \\
+            moved += gained[lane];                                                               \\
+        return moved;                                                                            \\
+    }                                                                                            \\
+                                                                                                 \\
+    SKRAND_CLONES                                                                                \\
+    static double skrand_fs_energy_##TYPE(                                                       \\
+        const REAL *z, const REAL *s, double scale, int entropy, REAL *t, ptrdiff_t n)           \\
+    {                                                                                            \\
+        double total = 0.0;                                                                      \\
+        if (entropy) {                                                                           \\
+            _Pragma("omp simd")                                                                  \\
+            for (ptrdiff_t i = 0; i < n; i++)                                                    \\
+                t[i] = LOG(z[i] > (REAL) 1e-30 ? z[i] : (REAL) 1e-30);                           \\
+        }                                                                                        \\
+        else                                                                                     \\
+            for (ptrdiff_t i = 0; i < n; i++)                                                    \\
+                t[i] = 0;                                                                        \\
+        _Pragma("omp simd reduction(+:total)")                                                   \\
+        for (ptrdiff_t i = 0; i < n; i++)                                                        \\
+            total += z[i] * ((double) t[i] - scale * s[i]);                                      \\
+        return total;                                                                            \\
+    }                                                                                            \\
+                                                                                                 \\
+    SKRAND_CLONES                                                                                \\
+    static double skrand_fs_dot_##TYPE(const REAL *x, const REAL *y, ptrdiff_t n)                \\
+    {                                                                                            \\
+        REAL part[16] = {0};                                                                     \\
+        double total = 0.0;                                                                      \\
+        ptrdiff_t i = 0;                                                                         \\
+        for (; i + 16 <= n; i += 16)                                                             \\
+            for (int lane = 0; lane < 16; lane++)                                                \\
+                part[lane] += x[i + lane] * y[i + lane];                                         \\
+        for (; i < n; i++)                                                                       \\
+            total += (double) x[i] * y[i];                                                       \\
+        for (int lane = 0; lane < 16; lane++)                                                    \\
+            total += part[lane];                                                                 \\
+        return total;                                                                            \\
     }
-
-    SKRAND_CLONES
-    static void skrand_fs_exp_f64(double *x, ptrdiff_t n)
-    {
-        #pragma omp simd
-        for (ptrdiff_t i = 0; i < n; i++)
-            x[i] = exp(x[i]);
-    }
-
-    /* x += w y */
-    SKRAND_CLONES
-    static void skrand_fs_axpy_f32(float w, const float *y, float *x, ptrdiff_t n)
-    {
-        for (ptrdiff_t i = 0; i < n; i++)
-            x[i] += w * y[i];
-    }
-
-    SKRAND_CLONES
-    static void skrand_fs_axpy_f64(double w, const double *y, double *x, ptrdiff_t n)
-    {
-        for (ptrdiff_t i = 0; i < n; i++)
-            x[i] += w * y[i];
-    }
-
-    /* Logits x of a step that is held back by c times the divergence from the labels z:
-     * (x + c log z) / (1 + c). Overwrites z. */
-    SKRAND_CLONES
-    static void skrand_fs_damp_f32(float c, float *z, float *x, ptrdiff_t n)
-    {
-        float share = 1.0f / (1.0f + c);
-        #pragma omp simd
-        for (ptrdiff_t i = 0; i < n; i++)
-            z[i] = logf(z[i] > 1e-30f ? z[i] : 1e-30f);
-        for (ptrdiff_t i = 0; i < n; i++)
-            x[i] = share * (x[i] + c * z[i]);
-    }
-
-    SKRAND_CLONES
-    static void skrand_fs_damp_f64(double c, double *z, double *x, ptrdiff_t n)
-    {
-        double share = 1.0 / (1.0 + c);
-        #pragma omp simd
-        for (ptrdiff_t i = 0; i < n; i++)
-            z[i] = log(z[i] > 1e-30 ? z[i] : 1e-30);
-        for (ptrdiff_t i = 0; i < n; i++)
-            x[i] = share * (x[i] + c * z[i]);
-    }
-
-    /* x = scale s + offset */
-    SKRAND_CLONES
-    static void skrand_fs_logits_f32(
-        float scale, const float *s, const float *offset, float *x, ptrdiff_t n)
-    {
-        for (ptrdiff_t i = 0; i < n; i++)
-            x[i] = scale * s[i] + offset[i];
-    }
-
-    /* Subtract the largest. Nothing is left below -69, of exponential 1e-30, so that a class can
-     * come back and products of two stay normal in single precision. The bound is here, and not
-     * beside the exponential, where the compiler would take it after a slow call. */
-    SKRAND_CLONES
-    static void skrand_fs_shift_f32(float *x, ptrdiff_t n)
-    {
-        float top = x[0];
-        #pragma omp simd reduction(max:top)
-        for (ptrdiff_t i = 0; i < n; i++)
-            top = x[i] > top ? x[i] : top;
-        for (ptrdiff_t i = 0; i < n; i++)
-            x[i] = x[i] - top < -69.0f ? -69.0f : x[i] - top;
-    }
-
-    /* Scale x to sum one, into out, and add it to the sums; return how much of its mass was not in
-     * old, which may be out. The order of additions is the same wherever the rows lie. */
-    SKRAND_CLONES
-    static float skrand_fs_write_f32(
-        const float *x, const float *old, float *out, float *sums, ptrdiff_t n)
-    {
-        float part[16] = {0}, total = 0, moved = 0, gained[16] = {0};
-        ptrdiff_t i = 0;
-        for (; i + 16 <= n; i += 16)
-            for (int lane = 0; lane < 16; lane++)
-                part[lane] += x[i + lane];
-        for (; i < n; i++)
-            total += x[i];
-        for (int lane = 0; lane < 16; lane++)
-            total += part[lane];
-        total = 1 / total;
-        for (i = 0; i + 16 <= n; i += 16)
-            for (int lane = 0; lane < 16; lane++) {
-                float z = x[i + lane] * total, more = z - old[i + lane];
-                gained[lane] += more > 0 ? more : 0;
-                out[i + lane] = z;
-                sums[i + lane] += z;
-            }
-        for (; i < n; i++) {
-            float z = x[i] * total, more = z - old[i];
-            moved += more > 0 ? more : 0;
-            out[i] = z;
-            sums[i] += z;
-        }
-        for (int lane = 0; lane < 16; lane++)
-            moved += gained[lane];
-        return moved;
-    }
-
-    /* sum z (log z - scale s) or, of a labelled row, - sum z scale s; t is room for n numbers. */
-    SKRAND_CLONES
-    static double skrand_fs_energy_f32(
-        const float *z, const float *s, double scale, int entropy, float *t, ptrdiff_t n)
-    {
-        double total = 0.0;
-        if (entropy) {
-            #pragma omp simd
-            for (ptrdiff_t i = 0; i < n; i++)
-                t[i] = logf(z[i] > 1e-30f ? z[i] : 1e-30f);
-        }
-        else
-            for (ptrdiff_t i = 0; i < n; i++)
-                t[i] = 0;
-        #pragma omp simd reduction(+:total)
-        for (ptrdiff_t i = 0; i < n; i++)
-            total += z[i] * ((double) t[i] - scale * s[i]);
-        return total;
-    }
-
-    /* x = scale s + offset */
-    SKRAND_CLONES
-    static void skrand_fs_logits_f64(
-        double scale, const double *s, const double *offset, double *x, ptrdiff_t n)
-    {
-        for (ptrdiff_t i = 0; i < n; i++)
-            x[i] = scale * s[i] + offset[i];
-    }
-
-    /* Subtract the largest. */
-    SKRAND_CLONES
-    static void skrand_fs_shift_f64(double *x, ptrdiff_t n)
-    {
-        double top = x[0];
-        #pragma omp simd reduction(max:top)
-        for (ptrdiff_t i = 0; i < n; i++)
-            top = x[i] > top ? x[i] : top;
-        for (ptrdiff_t i = 0; i < n; i++)
-            x[i] = x[i] - top < -69.0 ? -69.0 : x[i] - top;
-    }
-
-    /* Scale x to sum one, into out, and add it to the sums; return how much of its mass was not in
-     * old, which may be out. The order of additions is the same wherever the rows lie. */
-    SKRAND_CLONES
-    static double skrand_fs_write_f64(
-        const double *x, const double *old, double *out, double *sums, ptrdiff_t n)
-    {
-        double part[16] = {0}, total = 0, moved = 0, gained[16] = {0};
-        ptrdiff_t i = 0;
-        for (; i + 16 <= n; i += 16)
-            for (int lane = 0; lane < 16; lane++)
-                part[lane] += x[i + lane];
-        for (; i < n; i++)
-            total += x[i];
-        for (int lane = 0; lane < 16; lane++)
-            total += part[lane];
-        total = 1 / total;
-        for (i = 0; i + 16 <= n; i += 16)
-            for (int lane = 0; lane < 16; lane++) {
-                double z = x[i + lane] * total, more = z - old[i + lane];
-                gained[lane] += more > 0 ? more : 0;
-                out[i + lane] = z;
-                sums[i + lane] += z;
-            }
-        for (; i < n; i++) {
-            double z = x[i] * total, more = z - old[i];
-            moved += more > 0 ? more : 0;
-            out[i] = z;
-            sums[i] += z;
-        }
-        for (int lane = 0; lane < 16; lane++)
-            moved += gained[lane];
-        return moved;
-    }
-
-    /* sum z (log z - scale s) or, of a labelled row, - sum z scale s; t is room for n numbers. */
-    SKRAND_CLONES
-    static double skrand_fs_energy_f64(
-        const double *z, const double *s, double scale, int entropy, double *t, ptrdiff_t n)
-    {
-        double total = 0.0;
-        if (entropy) {
-            #pragma omp simd
-            for (ptrdiff_t i = 0; i < n; i++)
-                t[i] = log(z[i] > 1e-30 ? z[i] : 1e-30);
-        }
-        else
-            for (ptrdiff_t i = 0; i < n; i++)
-                t[i] = 0;
-        #pragma omp simd reduction(+:total)
-        for (ptrdiff_t i = 0; i < n; i++)
-            total += z[i] * ((double) t[i] - scale * s[i]);
-        return total;
-    }
-
-    SKRAND_CLONES
-    static double skrand_fs_dot_f32(const float *x, const float *y, ptrdiff_t n)
-    {
-        float part[16] = {0};
-        double total = 0.0;
-        ptrdiff_t i = 0;
-        for (; i + 16 <= n; i += 16)
-            for (int lane = 0; lane < 16; lane++)
-                part[lane] += x[i + lane] * y[i + lane];
-        for (; i < n; i++)
-            total += (double) x[i] * y[i];
-        for (int lane = 0; lane < 16; lane++)
-            total += part[lane];
-        return total;
-    }
-
-    SKRAND_CLONES
-    static double skrand_fs_dot_f64(const double *x, const double *y, ptrdiff_t n)
-    {
-        double part[16] = {0};
-        double total = 0.0;
-        ptrdiff_t i = 0;
-        for (; i + 16 <= n; i += 16)
-            for (int lane = 0; lane < 16; lane++)
-                part[lane] += x[i + lane] * y[i + lane];
-        for (; i < n; i++)
-            total += (double) x[i] * y[i];
-        for (int lane = 0; lane < 16; lane++)
-            total += part[lane];
-        return total;
-    }
+    SKRAND_FS_ROWS(f32, float, expf, logf)
+    SKRAND_FS_ROWS(f64, double, exp, log)
     """
     void skrand_fs_exp_f32(float *x, Py_ssize_t n) noexcept nogil
     void skrand_fs_exp_f64(double *x, Py_ssize_t n) noexcept nogil
