@@ -116,7 +116,7 @@ class SketchProject(Solver):
             converged=converged,
             n_iter=n_iter,
             residual=best_error,
-            message="" if converged else _shortfall(best_error, tol, stopped, idle > _IDLE),
+            message="" if converged else _shortfall(best_error, tol, stopped, idle),
             extra={
                 "residual_norm": np.sqrt(squares),
                 "objective": squares + problem.ridge * (best**2).sum(axis=0),
@@ -168,12 +168,13 @@ def _backward_error_bound(
     return float(np.max(np.minimum(along, away), initial=0.0) / size)
 
 
-def _shortfall(error: float, tol: float, stopped: bool, idle: bool) -> str:
+def _shortfall(error: float, tol: float, stopped: bool, idle: int) -> str:
     if stopped:
         return "A callback asked it to stop."
+    # Below the unit roundoff rounding alone decides, whether or not a luckier sweep comes by.
     cause = (
         "rounding allows no better"
-        if idle
+        if idle > _IDLE or error <= np.finfo(np.float64).eps
         else "max_iter was reached; a ridge, a larger block_size, or solver 'sap' would help"
     )
     return f"The backward error is at most {error:.1e} where {tol:.1e} was asked for: {cause}."
