@@ -115,7 +115,7 @@ def test_estimator():
     np.testing.assert_allclose(ours.coef_, exact.coef_, atol=1e-10)
     assert ours.intercept_ == pytest.approx(exact.intercept_, abs=1e-8)
     assert ours.solver_ == "sketch-project"
-    assert ours.backward_error_ <= 1e-15
+    assert ours.backward_error_ <= 2e-15
     assert ours.objective_ == pytest.approx(exact.objective_)
     # It gives no cost, so "auto" leaves it alone.
     assert SketchProject().cost(None) is None
@@ -132,7 +132,9 @@ def test_what_it_cannot_do_is_said(problem):
         model.fit(X, rng.standard_normal(100))
     assert np.isfinite(model.coef_).all()
     with pytest.warns(ConvergenceWarning, match="was asked for: rounding allows no better"):
-        SketchedRegressor(solver=SketchProject(tol=1e-30)).fit(X[:, 5:], rng.standard_normal(100))
+        SketchedRegressor(solver=SketchProject(tol=1e-30), random_state=0).fit(
+            X[:, 5:], rng.standard_normal(100)
+        )
 
 
 @pytest.mark.parametrize(

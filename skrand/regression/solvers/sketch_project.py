@@ -44,9 +44,9 @@ class SketchProject(Solver):
     ----------
     block_size : int, default=64
         Unknowns in a block.
-    tol : float, default=1e-15
+    tol : float, default=2e-15
         Relative backward error to reach, as bounded from above by the norms of the residual and of
-        the gradient, for unit columns: nine unit roundoffs.
+        the gradient, for unit columns: less than rounding reaches on some machines is no default.
     max_iter : int, default=100
         Most sweeps.
 
@@ -69,7 +69,7 @@ class SketchProject(Solver):
     task = "least-squares"
     name = "sketch-project"
 
-    def __init__(self, *, block_size=64, tol=1e-15, max_iter=100):
+    def __init__(self, *, block_size=64, tol=2e-15, max_iter=100):
         self.block_size = block_size
         self.tol = tol
         self.max_iter = max_iter
