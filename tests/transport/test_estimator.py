@@ -39,9 +39,10 @@ def test_map_is_the_barycentric_projection(points, storage, cost_scale):
 def test_map_is_continuous(points):
     X, Y = points
     model = SinkhornNewtonOT(0.1, target=Y).fit(X)
-    line = np.linspace(X[0], X[1], 20_001)
-    steps = np.linalg.norm(np.diff(model.transform(line), axis=0), axis=1)
-    assert steps.max() < 0.01
+    for points_of, image in ((X, model.transform), (Y, model.inverse_transform)):
+        line = np.linspace(points_of[0], points_of[1], 20_001)
+        steps = np.linalg.norm(np.diff(image(line), axis=0), axis=1)
+        assert steps.max() < 0.01
 
 
 def test_targets_and_their_precedence(points):
