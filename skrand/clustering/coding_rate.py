@@ -360,7 +360,7 @@ def refine_membership(
       that lost all its points gets the one that costs most where it is, which can only help.
     - "soft": ``R_c - temperature / n H(P)``, by a softmax.
     - "balanced": the same over memberships of prescribed column sums, by
-      :func:`skrand.linalg.scaling.balanced_scaling`.
+      ``skrand.linalg.scaling.balanced_scaling``.
 
     It needs no dimensions of the clusters, and finds a nearby optimum only: it is a refiner, not
     for random starts.

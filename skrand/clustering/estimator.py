@@ -124,9 +124,9 @@ class SubspaceClusterer(
         Number of groups.
     bases_ : list of ndarray of shape (n_features, subspace_dims_[k])
         Orthonormal bases of the subspaces.
-    means_ : ndarray of shape (n_clusters_, n_features) or None
+    means_ : ndarray of shape (`n_clusters_`, n_features) or None
         A point of each subspace; None unless `affine`.
-    subspace_dims_ : ndarray of shape (n_clusters_,)
+    subspace_dims_ : ndarray of shape (`n_clusters_`,)
         Dimensions.
     affinity_ : csr_array of shape (n_samples, n_samples) or None
         The graph, if the solver made one.
@@ -294,7 +294,7 @@ class SubspaceClusterer(
 
         Returns
         -------
-        distances : ndarray of shape (n_samples, n_clusters_)
+        distances : ndarray of shape (n_samples, `n_clusters_`)
         """
         check_is_fitted(self)
         return np.sqrt(self._subspaces.residuals(self._validated(X, reset=False)))

@@ -86,13 +86,13 @@ class ManifoldLinearizer(
         Cluster of each training point.
     membership_ : ndarray of shape (n_samples, n_clusters)
         Rows sum to one; columns to the shares of `balance` times n_samples if it was given.
-    components_ : ndarray of shape (n_components_, n_mapped_features)
+    components_ : ndarray of shape (`n_components_`, n_mapped_features)
         The linear map.
     n_components_ : int
         Dimension of the representation.
     feature_map_ : transformer
         The fitted feature map.
-    covariances_ : ndarray of shape (n_clusters, n_components_, n_components_)
+    covariances_ : ndarray of shape (n_clusters, `n_components_`, `n_components_`)
         Second moments of each cluster's representation, which `predict` codes with.
     potential_ : ndarray of shape (n_clusters,)
         What balancing takes off the code length of each cluster.
@@ -234,7 +234,7 @@ class ManifoldLinearizer(
 
         Returns
         -------
-        Z : ndarray of shape (n_samples, n_components_)
+        Z : ndarray of shape (n_samples, `n_components_`)
             Rows of length one.
         """
         check_is_fitted(self, "components_")

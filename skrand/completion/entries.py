@@ -65,9 +65,9 @@ class LowRankEntryRegressor(RegressorMixin, LowRankModel):
 
     Attributes
     ----------
-    U_, V_ : ndarray of shape (m, rank_) and (n, rank_)
+    U_, V_ : ndarray of shape (m, `rank_`) and (n, `rank_`)
         Factors.
-    singular_values_ : ndarray of shape (rank_,)
+    singular_values_ : ndarray of shape (`rank_`,)
         Singular values of ``U V^T``.
     row_bias_, col_bias_ : ndarray of shape (m,) and (n,)
         Biases.

@@ -76,13 +76,13 @@ class LowRankCompleter(OneToOneFeatureMixin, TransformerMixin, LowRankModel):
 
     Attributes
     ----------
-    U_, V_ : ndarray of shape (n_samples, rank_) and (n_features, rank_)
-        Factors; orthogonal columns in V_, by falling singular value. Features without an entry
-        have no row in V_ unless they are kept.
-    singular_values_ : ndarray of shape (rank_,)
+    U_, V_ : ndarray of shape (n_samples, `rank_`) and (n_features, `rank_`)
+        Factors; orthogonal columns in `V_`, by falling singular value. Features without an entry
+        have no row in `V_` unless they are kept.
+    singular_values_ : ndarray of shape (`rank_`,)
         Singular values of ``U V^T``.
     row_bias_, col_bias_ : ndarray
-        Biases of the rows and of the features in V_; zero if there are none.
+        Biases of the rows and of the features in `V_`; zero if there are none.
     intercept_ : float
         Mean c of the observed entries.
     rank_ : int
@@ -96,7 +96,7 @@ class LowRankCompleter(OneToOneFeatureMixin, TransformerMixin, LowRankModel):
     loss_curve_ : list of float
         The misfit after each sweep.
     observed_counts_ : tuple of ndarray
-        Number of observed entries of each row and of each feature in V_.
+        Number of observed entries of each row and of each feature in `V_`.
     solver_ : str
         Name of the solver used.
     n_iter_ : int
@@ -322,7 +322,7 @@ class LowRankCompleter(OneToOneFeatureMixin, TransformerMixin, LowRankModel):
 
         Returns
         -------
-        U : ndarray of shape (n_samples, rank_)
+        U : ndarray of shape (n_samples, `rank_`)
         """
         check_is_fitted(self)
         return self._fold_in(self._columns(self._observed(self._validate(X, reset=False))))[0]

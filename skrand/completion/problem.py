@@ -20,7 +20,7 @@ _PIECE = 4096
 
 
 class Factors(NamedTuple):
-    """A matrix ``intercept + row_bias_i + col_bias_j + U_i . V_j``.
+    """A matrix ``intercept + row_bias_i + col_bias_j + U_i^T V_j``.
 
     Parameters
     ----------

@@ -159,12 +159,12 @@ class SketchedRegressor(
         "sketch" and for other p.
     error_estimate_ : float or ndarray of shape (n_targets,) or None
         Estimate of ``|X (coef_ - coef*)|`` by a solver that approximates; None if it is exact.
-    coef_error_ : ndarray of the shape of coef_ or None
+    coef_error_ : ndarray of the shape of `coef_` or None
         Half-widths of intervals that hold the exact coefficients of these data, each with a
         probability of 95 %, after solver "sketch"; None after an exact one.
     sketch_size_ : int or None
         Rows of the sketch, or the sample, that gave the answer of solver "sketch" or "coreset".
-    sample_indices_, sample_weights_ : ndarray of shape (sketch_size_,) or None
+    sample_indices_, sample_weights_ : ndarray of shape (`sketch_size_`,) or None
         The rows that solver "coreset" drew, and their weights.
     dual_gap_ : float or ndarray of shape (n_targets,) or None
         Bound on the excess of the objective over the optimum, relative to the optimum, computed

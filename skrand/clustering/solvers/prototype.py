@@ -33,7 +33,7 @@ class Prototype(Solver):
     """Climb in the map with the membership fixed, then in the membership with the map fixed.
 
     The first by L-BFGS, or by Adam on batches of rows; the second by the concave-convex procedure
-    of :func:`skrand.clustering.coding_rate.refine_membership`. Neither lowers the objective: the
+    of :func:`skrand.clustering.refine_membership`. Neither lowers the objective: the
     coding rate reduction, plus the entropy of the membership if that is balanced. A pass over
     batches that does is taken back.
 

@@ -38,7 +38,7 @@ class Clustering(Solver):
 
     Cost: an iteration is `n_sweeps` sweeps, each a product of the rows with the prototypes, ``2 n d
     k`` flops, ``n k`` exponentials and as many logarithms, and a product with the graph; then the
-    prototypes, ``2 n d k`` flops. The graph: see :func:`skrand.fewshot.graph.neighbour_graph`.
+    prototypes, ``2 n d k`` flops. The graph: see ``skrand.fewshot.graph.neighbour_graph``.
     Memory: two labellings, n x k, one of them if `laplacian` is 0.
 
     Parameters

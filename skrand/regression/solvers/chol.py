@@ -77,7 +77,7 @@ class Cholesky(Solver):
         return objection_to_size(problem, d)
 
     def cost(self, problem: LeastSquares) -> float | None:
-        """Estimate flops; see :mod:`skrand.regression.factor` for what a pass counts.
+        """Estimate flops; see ``skrand.regression.factor`` for what a pass counts.
 
         None if a sample of the rows shows that the Gram matrix would be numerically singular.
         """

@@ -68,7 +68,7 @@ class PNE(PreconditionedSolver):
         return "it needs dense data" if problem.issparse else None
 
     def cost(self, problem: LeastSquares) -> float:
-        """Estimate flops; see :mod:`skrand.regression.factor` for what a pass counts."""
+        """Estimate flops; see ``skrand.regression.factor`` for what a pass counts."""
         n, d, k = problem.shape
         return n * d * (2.5 * d + 150 + 80 * k) + 8 * d**3
 

@@ -61,7 +61,7 @@ class SAP(PreconditionedSolver):
     name = "sap"
 
     def cost(self, problem: LeastSquares) -> float:
-        """Estimate flops; see :mod:`skrand.regression.factor` for what a pass counts."""
+        """Estimate flops; see ``skrand.regression.factor`` for what a pass counts."""
         n, d, k = problem.shape
         return (100 + 35 * 35 * k) * problem.nnz + 12 * d**3 + 12 * d * d * min(n, d)
 

@@ -67,7 +67,7 @@ class SPIR(PreconditionedSolver):
     name = "spir"
 
     def cost(self, problem: LeastSquares) -> float:
-        """Estimate flops; see :mod:`skrand.regression.factor` for what a pass counts."""
+        """Estimate flops; see ``skrand.regression.factor`` for what a pass counts."""
         _, d, k = problem.shape
         return (150 + 21 * 35 * k) * problem.nnz + 80 * d**3
 

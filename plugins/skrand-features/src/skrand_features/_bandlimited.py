@@ -80,7 +80,7 @@ class BandlimitedFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     ----------
     bandwidth_ : float
         Half-width of the box of weights.
-    random_weights_ : ndarray of shape (n_features_in_, n_components)
+    random_weights_ : ndarray of shape (`n_features_in_`, n_components)
         Weights of the hidden units, in the precision of `X`.
     random_offset_ : ndarray of shape (n_components,)
         Biases of the hidden units.
@@ -95,7 +95,7 @@ class BandlimitedFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         ``"dof"``, its effective degrees of freedom. None where `alpha_` is.
     n_features_in_ : int
         Number of features seen during fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during fit, when `X` has feature names that are all strings.
 
     Warns
