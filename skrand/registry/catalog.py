@@ -231,6 +231,7 @@ class Catalog:
         self.problems: list[str] = []
         self._records: list[PluginRecord] = []
         self._entries: dict[_Key, Entry] = {}
+        self._order: list[_Key] = []
         # Who claims a bare word of a kind (and, for solvers, of a task).
         self._claims: dict[tuple[str, str, str], list[_Key]] = {}
         self._classes: dict[_Key, type[Any]] = {}
@@ -242,7 +243,9 @@ class Catalog:
 
     def entries(self) -> list[Entry]:
         """Return all entries in the order of :func:`entries`."""
-        return sorted(self._entries.values(), key=_order)
+        if len(self._order) != len(self._entries):
+            self._order = sorted(self._entries, key=lambda key: _order(self._entries[key]))
+        return [self._entries[key] for key in self._order]
 
     def plugins(self) -> list[PluginRecord]:
         """Return the records with their entries as they stand now."""
@@ -536,9 +539,9 @@ def _base_class(kind: str) -> tuple[type[Any], str]:
 
 
 def _check_params(entry: Entry, cls: type[Any], params: dict[str, Any]) -> None:
-    from inspect import signature
+    from skrand.base import default_parameters
 
-    known = list(signature(cls).parameters)
+    known = list(default_parameters(cls))  # type: ignore[arg-type]
     for param in params:
         if param not in known:
             offer = ", ".join(known) if known else "none"

@@ -23,6 +23,10 @@ SINGULAR = (
 )
 
 
+# Flops of a Gram matrix below which to try costs less than to look at a sample first.
+_WORTH_A_LOOK = 1 << 24
+
+
 class Cholesky(Solver):
     """Centred, column-scaled Gram matrix, Cholesky, and refinement on the true residual.
 
@@ -122,6 +126,9 @@ class Cholesky(Solver):
 
 def _is_hopeless(problem: LeastSquares) -> bool:
     """Whether a sample of the rows says that the scaled Gram matrix is numerically singular."""
+    n, d, _ = problem.shape
+    if n * d * d < _WORTH_A_LOOK:
+        return False
     small = sample_problem(problem)
     if small is None:
         return False
