@@ -15,6 +15,7 @@ def skrand_entries() -> list[Entry]:
     return [
         *_sketching(),
         *_least_squares(),
+        *_linear_system(),
         *_lp_regression(),
         *_transport(),
         *_matrix_sensing(),
@@ -55,6 +56,10 @@ def _least_squares() -> list[Entry]:
     solver = partial(Entry, kind="solver", task="least-squares", since="0.1")
     dense = {"sample-weight", "multi-output", "float32"}
     everything = {*dense, "sparse"}
+    bjorck = (
+        "A. Bjorck. Numerical Methods for Least Squares Problems. SIAM, 1996. "
+        "doi:10.1137/1.9781611971484"
+    )
     return [
         Entry(
             kind="task",
@@ -85,18 +90,21 @@ def _least_squares() -> list[Entry]:
             target=f"{at}.solvers.lapack:Lapack",
             summary="Singular values of the scaled matrix: right at any condition",
             capabilities={*dense, "deterministic"},
+            reference=bjorck,
         ),
         solver(
             name="cg",
             target=f"{at}.solvers.cg:ConjugateGradients",
             summary="Conjugate gradients: sparse data with very many columns",
             capabilities={*everything, "deterministic"},
+            reference=bjorck,
         ),
         solver(
             name="chol",
             target=f"{at}.solvers.chol:Cholesky",
             summary="Cholesky of the scaled Gram matrix, then refinement",
             capabilities={*everything, "deterministic", "partial-fit"},
+            reference=bjorck,
         ),
         solver(
             name="pne",
@@ -150,6 +158,33 @@ def _least_squares() -> list[Entry]:
                 "Projections. FOCS 2006. doi:10.1109/FOCS.2006.37"
             ),
             claim=f"{at}.claims:linf",
+        ),
+    ]
+
+
+def _linear_system() -> list[Entry]:
+    at = "skrand.regression"
+    return [
+        Entry(
+            kind="task",
+            name="linear-system",
+            target=f"{at}.linear_system:LinearSystemTask",
+            summary="Solve equations that hold exactly, of any number",
+            since="0.1",
+        ),
+        Entry(
+            kind="solver",
+            task="linear-system",
+            name="sketch-project",
+            target=f"{at}.solvers.kaczmarz:BlockKaczmarz",
+            summary="Random blocks of equations in turn (randomized Kaczmarz)",
+            capabilities={"multi-output", "float32", "sparse"},
+            reference=(
+                "R. M. Gower, P. Richtarik. Randomized Iterative Methods for Linear Systems. SIAM "
+                "J. Matrix Anal. Appl. 36, 2015. arXiv:1506.03296"
+            ),
+            default=True,
+            since="0.1",
         ),
     ]
 

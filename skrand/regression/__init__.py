@@ -1,6 +1,7 @@
 """Linear regression: the least-squares task, its solvers, its estimators, and samples of rows."""
 
 from skrand.regression.estimator import SketchedRegressor
+from skrand.regression.linear_system import LinearSystem, LinearSystemTask
 from skrand.regression.lp_problem import LpRegression, LpRegressionTask
 from skrand.regression.problem import LeastSquares, LeastSquaresTask
 from skrand.regression.sampling import CoresetSampler, row_scores, sample_rows
@@ -10,6 +11,8 @@ __all__ = [
     "CoresetSampler",
     "LeastSquares",
     "LeastSquaresTask",
+    "LinearSystem",
+    "LinearSystemTask",
     "LpRegression",
     "LpRegressionTask",
     "SketchedFit",

@@ -5,6 +5,7 @@ from skrand.regression.solvers.cg import ConjugateGradients
 from skrand.regression.solvers.chol import Cholesky
 from skrand.regression.solvers.coreset import Coreset
 from skrand.regression.solvers.ipm import InteriorPoint
+from skrand.regression.solvers.kaczmarz import BlockKaczmarz
 from skrand.regression.solvers.lapack import Lapack
 from skrand.regression.solvers.lp_auto import LpAuto
 from skrand.regression.solvers.newton import Newton
@@ -20,6 +21,7 @@ __all__ = [
     "SAP",
     "SPIR",
     "Auto",
+    "BlockKaczmarz",
     "Cholesky",
     "ConjugateGradients",
     "Coreset",
