@@ -335,6 +335,17 @@ def test_semidefinite_answers_of_less_than_the_rank():
     assert distance(solution.x, positive) < 1e-8
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_newton_with_noise_and_too_many_columns_ends_at_rounding(seed):
+    A, _, y = planted(8, 8, 2, 200, noise=0.05, seed=seed)
+    model = MatrixSensingRegressor(5, matrix_shape=(8, 8), solver="rgn", tol=1e-13).fit(A, y)
+    gradient = (A.T @ (A @ model.coef_ - y)).reshape(8, 8) / np.linalg.norm(A.T @ y)
+    U, _, Vt = np.linalg.svd(model.coef_matrix_)
+    assert model.converged_
+    assert np.linalg.norm(U[:, :5].T @ gradient) < 1e-12
+    assert np.linalg.norm(gradient @ Vt[:5].T) < 1e-12
+
+
 def test_cross_validation_finds_the_rank():
     A, _, y = planted(8, 8, 2, 300, noise=0.05)
     grid = {

@@ -167,9 +167,20 @@ class _Tangent:
                 self.matrix, -self.point.residual, cond=cond, overwrite_a=True, check_finite=False
             )[0]
             return self._split(x), 0
-        slope = -self._adjoint(self.point.residual)
+        slope = self._without_gauge(-self._adjoint(self.point.residual))
         x, inner = _conjugate_gradients(self._normal, slope, accuracy, max_inner)
         return self._split(x), inner
+
+    def _without_gauge(self, x: np.ndarray) -> np.ndarray:
+        """Remove from a gradient what rounding adds to it along ``U D^T + E V^T = 0``.
+
+        The Hessian is singular there. A small gradient is a difference of large numbers: without
+        this its rounding would be more than what the inner accuracy leaves, and be blown up.
+        """
+        D, E = self._split(x)
+        excess = (self.V.T @ D - E.T @ self.U) / 2
+        D = D - self.V @ excess
+        return D.ravel() if self.symmetric else np.vstack([D, E + self.U @ excess.T]).ravel()
 
     def _split(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         factors = x.astype(self.problem.dtype, copy=False).reshape(-1, self.U.shape[1])
