@@ -249,7 +249,7 @@ default="auto"
         self._problem, self._prepare, self._support = problem, prepare, (X[support], codes[support])
         solution = self._run_solver(problem, lambda Z: self._attributes(problem, Z))
         extra = solution.extra
-        self._rule = extra["rule"]
+        self._rule, self._graph = extra["rule"], extra.get("graph")
         M = extra.get("prototypes")
         if M is None:
             Z = self.label_distributions_
@@ -329,10 +329,9 @@ default="auto"
     def graph_(self):
         """Graph of nearest neighbours, a CSR array; of the solvers that made one."""
         check_is_fitted(self, "label_distributions_")
-        graphs = list(self._problem._graphs.values())
-        if not graphs:
+        if self._graph is None:
             raise AttributeError(f"Solver {self.solver_!r} made no graph.")
-        return graphs[-1].matrix()
+        return self._graph.matrix()
 
     @property
     def _n_features_out(self):

@@ -11,10 +11,17 @@ from sklearn.neighbors import NearestNeighbors
 
 from skrand.linalg.threads import single_threaded_blas
 
-__all__ = ["Graph", "nearest_others", "neighbour_graph", "neighbours"]
+__all__ = [
+    "DENSE",
+    "Graph",
+    "nearest_others",
+    "neighbour_graph",
+    "neighbours",
+    "relative_distances",
+]
 
 #: Up to this many rows, distances are computed at once and the graph is made as a dense array.
-_DENSE = 1500
+DENSE = 1500
 #: Above this many rows an approximate search is used, if a package for it is installed.
 APPROXIMATE = 50_000
 
@@ -34,8 +41,8 @@ class Graph(NamedTuple):
 
 def neighbours(X: np.ndarray, rows: np.ndarray, k: int) -> np.ndarray:
     """Return the positions in `X` of the `k` nearest rows of each of `rows`, (len(rows), k)."""
-    if len(X) <= _DENSE and len(rows) <= _DENSE:
-        return _smallest(_distances(rows, X), k)
+    if len(X) <= DENSE and len(rows) <= DENSE:
+        return _smallest(relative_distances(rows, X), k)
     with single_threaded_blas():
         search = NearestNeighbors(n_neighbors=k, algorithm=_algorithm(X)).fit(X)
         return search.kneighbors(rows, return_distance=False)
@@ -64,7 +71,7 @@ def neighbour_graph(X: np.ndarray, k: int) -> Graph:
     Graph
     """
     n = len(X)
-    if n <= _DENSE:
+    if n <= DENSE:
         A = np.zeros((n, n), dtype=X.dtype)
         A[np.arange(n)[:, None], nearest_others(X, k)] = 1.0
         A += A.T
@@ -86,8 +93,8 @@ def neighbour_graph(X: np.ndarray, k: int) -> Graph:
     return Graph(indptr, indices.astype(np.int32), weights.astype(X.dtype, copy=False))
 
 
-def _distances(rows: np.ndarray, X: np.ndarray) -> np.ndarray:
-    """Return squared distances, less the squared norms of `rows`."""
+def relative_distances(rows: np.ndarray, X: np.ndarray) -> np.ndarray:
+    """Return squared distances, less the squared norms of `rows`, (len(rows), len(X))."""
     with single_threaded_blas():
         D = rows @ X.T
     D *= -2.0
@@ -108,8 +115,8 @@ def _algorithm(X: np.ndarray) -> str:
 
 def nearest_others(X: np.ndarray, k: int) -> np.ndarray:
     """Return the positions of the `k` nearest other rows of each row, (n, k)."""
-    if len(X) <= _DENSE:
-        D = _distances(X, X)
+    if len(X) <= DENSE:
+        D = relative_distances(X, X)
         np.fill_diagonal(D, np.inf)
         return _smallest(D, k)
     if len(X) > APPROXIMATE and find_spec("hnswlib"):

@@ -11,6 +11,7 @@ import numpy as np
 
 from skrand.base import Instance, Problem, Solution, Task
 from skrand.fewshot.graph import Graph, neighbour_graph
+from skrand.fewshot.spreading import spread_labels
 
 __all__ = ["TransductiveLabelling", "TransductiveLabellingTask"]
 
@@ -44,6 +45,7 @@ class TransductiveLabelling(Problem):
     X_base: np.ndarray | None = None
     y_base: np.ndarray | None = None
     _graphs: dict[int, Graph] = field(default_factory=dict, init=False, repr=False)
+    _spread: dict[int, np.ndarray] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Check that there are classes, and that each has a labelled row."""
@@ -65,6 +67,15 @@ class TransductiveLabelling(Problem):
         if k not in self._graphs:
             self._graphs[k] = neighbour_graph(self.features, k)
         return self._graphs[k]
+
+    def spread(self, k: int) -> np.ndarray:
+        """Return labels spread from the support, in the graph of `k` if rows are many; made once.
+
+        See :func:`skrand.fewshot.spreading.spread_labels`.
+        """
+        if k not in self._spread:
+            self._spread[k] = spread_labels(self, k)
+        return self._spread[k]
 
     @cached_property
     def labels(self) -> np.ndarray:

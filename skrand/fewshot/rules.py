@@ -8,8 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 from scipy.special import softmax
 
-from skrand.fewshot.graph import neighbours
+from skrand.fewshot.graph import DENSE, neighbours
 from skrand.fewshot.problem import TransductiveLabelling
+from skrand.fewshot.spreading import affinity, affinity_scale
 
 __all__ = [
     "LinearRule",
@@ -17,6 +18,8 @@ __all__ = [
     "ModelRule",
     "NeighbourRule",
     "Rule",
+    "ShiftedRule",
+    "SpreadRule",
     "probabilities",
     "prototype_rule",
 ]
@@ -119,6 +122,46 @@ class MixtureRule:
         ]
         total = sum(parts)
         return np.log(np.maximum(total, np.finfo(total.dtype).tiny))
+
+
+@dataclass(frozen=True, eq=False)
+class SpreadRule:
+    """The logarithms of the mean of labels spread over a problem's rows, by affinity to a row.
+
+    Parameters
+    ----------
+    problem : TransductiveLabelling
+        The problem whose labels were spread.
+    Z : ndarray of shape (n, n_classes)
+        These labels.
+    n_neighbors : int
+        Nearest rows that count, where the labels were spread in a sparse graph.
+    """
+
+    problem: TransductiveLabelling
+    Z: np.ndarray
+    n_neighbors: int
+
+    def logits(self, X: np.ndarray) -> np.ndarray:
+        """Return the logits of rows."""
+        stored = self.problem.features
+        if len(stored) > DENSE:
+            F = self.Z[neighbours(stored, X, self.n_neighbors)].mean(axis=1)
+        else:
+            F = affinity(X, stored, affinity_scale(stored)) @ self.Z
+        return np.log(np.maximum(F, np.finfo(F.dtype).tiny))
+
+
+@dataclass(frozen=True, eq=False)
+class ShiftedRule:
+    """A rule for rows less a shift."""
+
+    rule: Any
+    shift: np.ndarray
+
+    def logits(self, X: np.ndarray) -> np.ndarray:
+        """Return the logits of rows."""
+        return self.rule.logits(X - self.shift)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,8 +9,10 @@ from skrand.fewshot.problem import TransductiveLabelling
 __all__ = ["scatter_temperature"]
 
 
-def scatter_temperature(problem: TransductiveLabelling) -> float:
-    """Return ``4 tr(S^2) / tr(S)`` for the covariance S about the nearest prototypes.
+def scatter_temperature(problem: TransductiveLabelling, M: np.ndarray) -> float:
+    """Return ``4 tr(S^2) / tr(S)`` for the covariance S of rows about the means of classes.
+
+    Classes are those of the nearest prototypes M, (n_classes, d).
 
     ``tr(S)^2 / tr(S^2)`` is the number of dimensions in which rows scatter, and ``2 tr(S^2) /
     tr(S)`` twice the variance in one of them: the temperature of a Gaussian likelihood. It is
@@ -19,7 +21,6 @@ def scatter_temperature(problem: TransductiveLabelling) -> float:
     # A sample does: the temperature is one number.
     step = max(1, len(problem.X) // 4096)
     X, y = problem.features[::step].astype(np.float64), problem.y[::step]
-    M = problem.means
     nearest = np.where(y >= 0, y, (X @ (2 * M.T) - (M**2).sum(axis=1)).argmax(axis=1))
     sums, counts = problem.support_sums.copy(), problem.shots.astype(np.float64)
     np.add.at(sums, nearest[y < 0], X[y < 0])

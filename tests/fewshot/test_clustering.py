@@ -220,7 +220,7 @@ def test_graph_is_symmetric_normalised_and_right():
 def test_large_and_small_graphs_agree(monkeypatch):
     X = np.random.default_rng(11).standard_normal((300, 12))
     small = neighbour_graph(X, 5).matrix().toarray()
-    monkeypatch.setattr("skrand.fewshot.graph._DENSE", 100)
+    monkeypatch.setattr("skrand.fewshot.graph.DENSE", 100)
     np.testing.assert_allclose(neighbour_graph(X, 5).matrix().toarray(), small, atol=1e-12)
 
 

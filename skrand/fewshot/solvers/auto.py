@@ -1,8 +1,9 @@
-"""Clustering that finds out from the data whether the classes are balanced."""
+"""Clustering that finds out from the data what the published methods suppose."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import expit
@@ -10,7 +11,7 @@ from scipy.special import expit
 from skrand._validation import check_real
 from skrand.base import Monitor, Solution, Solver
 from skrand.fewshot.problem import TransductiveLabelling
-from skrand.fewshot.rules import MixtureRule
+from skrand.fewshot.rules import MixtureRule, ShiftedRule, SpreadRule
 from skrand.fewshot.solvers.clustering import Clustering
 
 __all__ = ["Auto"]
@@ -28,10 +29,17 @@ class Auto(Solver):
     That the classes have equally many queries is worth much where it is true and costs much where
     it is not. So the problem is solved twice: without a prior, and with equal class masses forced.
     If that makes neighbours in the graph disagree no more than before, balance is believed and
-    labels are those of the second; else they are those of the first; in between, a mixture. No
-    label of a query is looked at.
+    labels are those of the second; else they are those of the first; in between, a mixture.
 
-    Cost: twice that of solver "clustering", the graph made once. Memory: three labellings.
+    Both start from labels spread from the support, and the answer is the mean of the mixture and
+    these: clusters know what is common to a class, spread labels follow classes that are not round.
+
+    If the means of queries and support differ by more than chance and the classes' shares explain,
+    the queries come from another source: they are moved by what is left, as far as it stands out
+    from chance, and the support counts less. No label of a query is looked at.
+
+    Cost: twice that of solver "clustering", and labels spread twice
+    (:func:`skrand.fewshot.spreading.spread_labels`). Memory: five labellings, a copy of the rows.
 
     Parameters
     ----------
@@ -42,13 +50,14 @@ class Auto(Solver):
         some sets and scores it on the others.
     temperature, laplacian, n_neighbors, prior_strength, support_weight, metric, max_iter, tol, \
 n_jobs
-        As for :class:`~skrand.fewshot.solvers.Clustering`.
+        As for :class:`~skrand.fewshot.solvers.Clustering`. Queries are moved for the metric
+        "sqeuclidean" only.
     class_prior : "auto", {"free", "balanced", "relaxed"} or array, default="auto"
         "auto" is what is described here. Any other leaves plain clustering with that prior.
 
     References
     ----------
-    The test of balance is our own. The objective: see solver "clustering".
+    The tests of balance and of a shift are our own. The objective: see solver "clustering".
 
     Examples
     --------
@@ -96,32 +105,100 @@ n_jobs
         self, problem: TransductiveLabelling, rng: np.random.Generator, monitor: Monitor
     ) -> Solution:
         tolerance = check_real(self, "balance_tolerance", self.balance_tolerance)
+        weight = check_real(self, "support_weight", self.support_weight, 0, closed="neither")
         params = self.get_params(deep=False)
         del params["balance_tolerance"]
         solver = Clustering(**params)
         if not (isinstance(self.class_prior, str) and self.class_prior == "auto"):
             return solver.solve(problem, rng=rng, callback=monitor)
-        solver.class_prior = "free"
+        solver.set_params(class_prior="free", init="spread")
+        if len(problem.queries) == 0 or self.laplacian == 0:
+            return solver.solve(problem, rng=rng, callback=monitor)
+        k = solver.neighbours(len(problem.X))
+        shift = np.zeros(problem.X.shape[1], dtype=problem.X.dtype)
+        if self.metric == "sqeuclidean":
+            shift, share = source_shift(problem, problem.spread(k))
+            if shift.any():
+                X = problem.X.copy()
+                X[problem.queries] -= shift
+                problem = replace(problem, X=X)
+                solver.support_weight = weight * share
         free = solver.solve(problem, rng=rng, callback=monitor)
-        if len(problem.queries) < QUERIES * problem.n_classes or self.laplacian == 0:
-            return free
-        solver.class_prior = "balanced"
-        balanced = solver.solve(problem, rng=rng)
-        rise = balanced.extra["disagreement"] - free.extra["disagreement"]
-        belief = float(expit((tolerance - rise) / WIDTH))
-        return _mixture(free, balanced, belief)
+        belief, balanced = 0.0, free
+        if len(problem.queries) >= QUERIES * problem.n_classes:
+            solver.class_prior = "balanced"
+            balanced = solver.solve(problem, rng=rng)
+            rise = balanced.extra["disagreement"] - free.extra["disagreement"]
+            belief = float(expit((tolerance - rise) / WIDTH))
+        return _mixture(problem, k, free, balanced, belief, shift)
 
 
-def _mixture(free: Solution, balanced: Solution, belief: float) -> Solution:
-    """Mix the labels of two solutions, and their rules."""
-    Z = free.x + balanced.x.dtype.type(belief) * (balanced.x - free.x)
-    rules = (free.extra["rule"], balanced.extra["rule"])
+class Shift(NamedTuple):
+    """How the queries' source differs from the support's.
+
+    Parameters
+    ----------
+    vector : ndarray of shape (d,)
+        What queries are to be moved back by.
+    share : float
+        What is left of the support's weight: 1 without a shift.
+    """
+
+    vector: np.ndarray
+    share: float
+
+
+def source_shift(problem: TransductiveLabelling, F: np.ndarray) -> Shift:
+    """Estimate how far the queries are from where the support and their labels F put them.
+
+    The difference of the queries' mean from the support's means, in the queries' shares of the
+    classes, is compared with what it would be by chance, by the scatter within classes; what is in
+    excess is taken for a shift (as James and Stein shrink a mean). Classes are supposed to differ
+    in their shifts as much as the shift is large, which makes the support's means that much less
+    certain.
+    """
+    labels, dtype = F[problem.queries].argmax(axis=1), problem.X.dtype
+    Q, n = problem.X[problem.queries].astype(np.float64), len(problem.queries)
+    counts = np.bincount(labels, minlength=problem.n_classes)
+    means = np.zeros_like(problem.means)
+    np.add.at(means, labels, Q)
+    means /= np.maximum(counts, 1)[:, None]
+    scatter = float(((Q - means[labels]) ** 2).sum()) / n
+    shares = counts / n
+    difference = Q.mean(axis=0) - shares @ problem.means
+    chance = scatter * float((shares**2 / problem.shots).sum() + 1.0 / n)
+    excess = float(difference @ difference) / chance if chance > 0 else 1.0
+    if excess <= 1.0:
+        return Shift(np.zeros(len(difference), dtype=dtype), 1.0)
+    shots = float(problem.shots.mean())
+    share = 1.0 / (1.0 + (excess - 1.0) * (1.0 + shots * problem.n_classes / n))
+    return Shift(((1.0 - 1.0 / excess) * difference).astype(dtype), share)
+
+
+def _mixture(
+    problem: TransductiveLabelling,
+    k: int,
+    free: Solution,
+    balanced: Solution,
+    belief: float,
+    shift: np.ndarray,
+) -> Solution:
+    """Mix the labels of two solutions and those that were spread, and their rules."""
+    half, b = free.x.dtype.type(0.5), free.x.dtype.type(belief)
+    F = problem.spread(k)
+    Z = half * (free.x + b * (balanced.x - free.x) + F)
+    Z[problem.support] = free.x[problem.support]
+    # Rows of the problem are their own nearest neighbours.
+    spread = SpreadRule(problem, F, min(k + 1, len(problem.X)))
+    rules = (free.extra["rule"], balanced.extra["rule"], spread)
+    rule = MixtureRule(rules, (0.5 - 0.5 * belief, 0.5 * belief, 0.5))
     M = free.extra["prototypes"]
     extra = {
         **free.extra,
-        "rule": MixtureRule(rules, (1.0 - belief, belief)),
-        "prototypes": M + belief * (balanced.extra["prototypes"] - M),
+        "rule": ShiftedRule(rule, shift) if shift.any() else rule,
+        "prototypes": M + belief * (balanced.extra["prototypes"] - M) + shift,
         "balance": belief,
+        "shift": shift,
     }
     worse = free if not free.converged else balanced
     return replace(

@@ -14,6 +14,7 @@ from skrand._validation import (
     fail_parameter,
 )
 from skrand.base import Monitor, Solution, Solver
+from skrand.fewshot.graph import Graph
 from skrand.fewshot.metrics import METRICS, SquaredEuclidean
 from skrand.fewshot.objective import Labelling
 from skrand.fewshot.problem import TransductiveLabelling
@@ -61,6 +62,10 @@ class Clustering(Solver):
     support_weight : float, default=2.0
         What a labelled row counts in the prototypes, against a query: labels are certain, and keep
         prototypes where they are.
+    init : {"support", "spread"}, default="support"
+        Where the prototypes start: at the means of the support; or at those of all rows, by labels
+        spread from the support (:func:`skrand.fewshot.spreading.spread_labels`), which know of
+        classes that are not round, and take longer.
     metric : {"sqeuclidean", "kullback-leibler", "mahalanobis"}, default="sqeuclidean"
         Distance of a row to a prototype: squared Euclidean (k-means); the Kullback-Leibler
         divergence, for rows that are distributions; squared Euclidean after whitening by the
@@ -106,6 +111,7 @@ class Clustering(Solver):
         class_prior="free",
         prior_strength=0.1,
         support_weight=2.0,
+        init="support",
         metric="sqeuclidean",
         n_sweeps=3,
         max_iter=100,
@@ -118,6 +124,7 @@ class Clustering(Solver):
         self.class_prior = class_prior
         self.prior_strength = prior_strength
         self.support_weight = support_weight
+        self.init = init
         self.metric = metric
         self.n_sweeps = n_sweeps
         self.max_iter = max_iter
@@ -129,8 +136,9 @@ class Clustering(Solver):
     ) -> Solution:
         threads = effective_n_jobs(check_n_jobs(self, self.n_jobs))
         laplacian = check_real(self, "laplacian", self.laplacian, 0.0)
-        n_neighbors = self._neighbours(len(problem.X))
+        n_neighbors = self.neighbours(len(problem.X))
         prior, strength = class_prior_of(self, problem.n_classes)
+        check_option(self, "init", self.init, ("spread", "support"))
         check_option(self, "metric", self.metric, tuple(METRICS))
         with single_threaded_blas():
             metric = METRICS[self.metric](problem)
@@ -139,14 +147,19 @@ class Clustering(Solver):
             if laplacian > 0 and len(problem.queries):
                 graph, coupling = inner.graph(n_neighbors), laplacian * n_neighbors
             labelling = Labelling(inner, graph, coupling, prior, strength, threads)
-            return self._descend(labelling, metric, monitor)
+            return self._descend(labelling, metric, graph, monitor)
 
-    def _neighbours(self, n: int) -> int:
+    def neighbours(self, n: int) -> int:
+        """Return the number of neighbours of a row among `n` rows."""
         k = check_integer(self, "n_neighbors", self.n_neighbors, 1, options=("auto",))
         return max(2, round(np.log2(n)) - 1) if k == "auto" else k
 
     def _descend(
-        self, labelling: Labelling, metric: SquaredEuclidean, monitor: Monitor
+        self,
+        labelling: Labelling,
+        metric: SquaredEuclidean,
+        graph: Graph | None,
+        monitor: Monitor,
     ) -> Solution:
         weight = check_real(self, "support_weight", self.support_weight, 0, closed="neither")
         sweeps = check_integer(self, "n_sweeps", self.n_sweeps, 1)
@@ -157,8 +170,11 @@ class Clustering(Solver):
         )
         problem = labelling.problem
         M = problem.means
+        if self.init == "spread":
+            F = problem.spread(self.neighbours(len(problem.X)))
+            M = weighted_means(problem, F.T @ problem.X, F.sum(axis=0, dtype=np.float64), weight)
         if temperature == "auto":
-            temperature = scatter_temperature(problem)
+            temperature = scatter_temperature(problem, M)
         scale = 1.0 / temperature
         constant = metric.constant(weight) * scale
         A, b = metric.scores(M)
@@ -192,6 +208,7 @@ class Clustering(Solver):
             extra={
                 "rule": self._rule(labelling, metric, A, b, scale),
                 "prototypes": M,
+                "graph": graph,
                 "temperature": temperature,
                 "objective": value,
                 "disagreement": labelling.disagreement(),
@@ -213,7 +230,7 @@ class Clustering(Solver):
             return rule
         # Rows of the problem are their own nearest neighbours.
         return NeighbourRule(
-            rule, problem, labelling.Z, self._neighbours(len(problem.X)) + 1, labelling.coupling
+            rule, problem, labelling.Z, self.neighbours(len(problem.X)) + 1, labelling.coupling
         )
 
 
@@ -238,8 +255,15 @@ def class_prior_of(solver: Any, n_classes: int) -> tuple[np.ndarray | None, floa
 
 def prototypes(labelling: Labelling, weight: float) -> np.ndarray:
     """Return the means of rows weighted by their labels, the support counting `weight` times."""
-    problem = labelling.problem
-    sums, mass = labelling.sums()
-    sums += (weight - 1.0) * problem.support_sums
-    mass += (weight - 1.0) * problem.shots
-    return sums / mass[:, None]
+    return weighted_means(labelling.problem, *labelling.sums(), weight)
+
+
+def weighted_means(
+    problem: TransductiveLabelling, sums: np.ndarray, mass: np.ndarray, weight: float
+) -> np.ndarray:
+    """Return means, given the sums of all rows by class, with the support counting `weight` times.
+
+    `mass` holds the sums of the labels.
+    """
+    sums = sums + (weight - 1.0) * problem.support_sums
+    return sums / (mass + (weight - 1.0) * problem.shots)[:, None]

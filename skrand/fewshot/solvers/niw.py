@@ -9,7 +9,7 @@ from skrand._validation import check_integer, check_real, fail_parameter
 from skrand.base import Monitor, Solution, Solver
 from skrand.fewshot.niw import NormalInverseWishart
 from skrand.fewshot.problem import TransductiveLabelling
-from skrand.fewshot.rules import LinearRule
+from skrand.fewshot.rules import LinearRule, ShiftedRule
 from skrand.fewshot.solvers._iterate import iterate
 from skrand.linalg.threads import single_threaded_blas
 
@@ -111,14 +111,14 @@ class NIW(Solver):
         precision = 1.0 / (1.0 + posterior.variance)
         weights = np.hstack([precision * posterior.mean, -0.5 * precision])
         constant = posterior.log_likelihood(np.zeros((1, T.shape[1])))[0]
-        rule = _Projected(
-            head.mean_,
-            LinearRule(
-                head.factor_ * weights, head.factor_ * constant, head.projection_, squares=True
-            ),
+        rule = LinearRule(
+            head.factor_ * weights, head.factor_ * constant, head.projection_, squares=True
         )
         means = posterior.mean @ np.linalg.inv(head.projection_) + head.mean_
-        return Solution(**answer, extra={"rule": rule, "prototypes": means, "head": head})
+        return Solution(
+            **answer,
+            extra={"rule": ShiftedRule(rule, head.mean_), "prototypes": means, "head": head},
+        )
 
     def _head(self, problem: TransductiveLabelling) -> NormalInverseWishart:
         if self.head is not None:
@@ -141,15 +141,3 @@ class NIW(Solver):
         M = problem.means
         nearest = (problem.X @ (2 * M.T) - (M**2).sum(axis=1)).argmax(axis=1)
         return head.fit(problem.X, np.where(problem.y >= 0, problem.y, nearest))
-
-
-class _Projected:
-    """A rule for rows less a mean."""
-
-    def __init__(self, mean: np.ndarray, rule: LinearRule) -> None:
-        self.mean = mean
-        self.rule = rule
-
-    def logits(self, X: np.ndarray) -> np.ndarray:
-        """Return the logits of rows."""
-        return self.rule.logits(X - self.mean)

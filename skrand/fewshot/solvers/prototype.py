@@ -56,7 +56,7 @@ class Prototype(Solver):
             self, "temperature", self.temperature, 0, closed="neither", options=("auto",)
         )
         if temperature == "auto":
-            temperature = scatter_temperature(problem)
+            temperature = scatter_temperature(problem, problem.means)
         rule = prototype_rule(problem.means, temperature)
         return Solution(
             x=problem.complete(probabilities(rule, problem.X[problem.queries])),
