@@ -1,5 +1,6 @@
 """Shared linear algebra: sketches, eigenvalues, random numbers, threads that change no result."""
 
+from skrand.linalg.diagonalize import ApproximateEigen, approx_diagonalize, diagonal_scan
 from skrand.linalg.eigen import EigenResult, block_chebyshev_eigsh
 from skrand.linalg.sketch import (
     SKETCHES,
@@ -16,6 +17,7 @@ from skrand.linalg.sketch import (
 __all__ = [
     "SKETCHES",
     "SRHT",
+    "ApproximateEigen",
     "CountSketch",
     "EigenResult",
     "Gaussian",
@@ -23,6 +25,8 @@ __all__ = [
     "Sketch",
     "SketchState",
     "SparseSign",
+    "approx_diagonalize",
     "block_chebyshev_eigsh",
+    "diagonal_scan",
     "make_sketch",
 ]

@@ -23,13 +23,15 @@ def resolve(target):
 
 
 def test_the_entry_names_what_exists():
-    from skrand_features import BandlimitedFeatures
+    import skrand_features
     from skrand_features._register import skrand_entries
 
-    (entry,) = skrand_entries()
-    assert resolve(entry.target) is BandlimitedFeatures
-    assert entry.name == BandlimitedFeatures.__name__
-    assert callable(resolve(entry.claim))
+    classes = {"BandlimitedFeatures", "PTDStateSpaceFeatures"}
+    assert {entry.name for entry in skrand_entries()} == classes
+    for entry in skrand_entries():
+        assert resolve(entry.target) is getattr(skrand_features, entry.name)
+        assert callable(resolve(entry.claim))
+        assert callable(resolve(entry.demo))
 
 
 def test_registering_imports_nothing_heavy():
@@ -49,14 +51,33 @@ def test_the_claim_holds():
     assert result.baseline > 0.9
 
 
-def test_the_readme_example_prints_what_it_says():
-    code, output = re.search(
+def test_the_claims_of_the_state_space_hold():
+    from skrand_features._claims import state_space
+
+    error, gain = state_space()
+    assert error.holds
+    assert error.measured < 1e-3 < 1.0 < error.baseline
+    assert gain.holds
+    assert gain.measured < 1.001 < 20.0 < gain.baseline
+
+
+def readme_examples():
+    return re.findall(
         r"```python\n(.*?)```\s+prints\s+```\n(.*?)```", README.read_text(), re.DOTALL
-    ).groups()
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
+    )
+
+
+def printed(code):
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
         exec(code, {})
-    lines, expected = printed.getvalue().split("\n"), output.split("\n")
+    return out.getvalue().splitlines()
+
+
+def test_the_readme_examples_print_what_they_say():
+    (bandlimited, bands), (states, scores) = readme_examples()
+    lines, expected = printed(bandlimited), bands.splitlines()
     # Too wide a box gives an ill-determined fit: its score is only known to be bad.
     assert lines[:2] == expected[:2]
     assert float(lines[2].split()[1]) < 0.5
+    assert printed(states) == scores.splitlines()

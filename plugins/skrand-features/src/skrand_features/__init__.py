@@ -1,4 +1,4 @@
-"""Random feature maps for skrand.
+"""Feature maps for skrand that are drawn or built, not trained.
 
 Names are imported on first use, so that listing the plugin stays cheap.
 """
@@ -8,11 +8,18 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-__all__ = ["BandlimitWarning", "BandlimitedFeatures"]
+__all__ = [
+    "BandlimitWarning",
+    "BandlimitedFeatures",
+    "DiagonalizationWarning",
+    "PTDStateSpaceFeatures",
+]
 
 _HOMES = {
     "BandlimitWarning": "skrand_features._bandlimited",
     "BandlimitedFeatures": "skrand_features._bandlimited",
+    "DiagonalizationWarning": "skrand_features._statespace",
+    "PTDStateSpaceFeatures": "skrand_features._statespace",
 }
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from numbers import Integral, Real
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
@@ -17,7 +16,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skrand.exceptions import InvalidParameterError
+from skrand_features._parameters import is_integer, is_real, refuse
 
 __all__ = ["BandlimitWarning", "BandlimitedFeatures"]
 
@@ -273,22 +272,16 @@ class BandlimitedFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
 
     def _check_parameters(self) -> None:
         """Refuse bad parameters, in scikit-learn's words."""
-        if not _is_integer(self.n_components) or self.n_components < 1:
-            self._refuse("n_components", "an int in the range [1, inf)")
+        if not is_integer(self.n_components) or self.n_components < 1:
+            refuse(self, "n_components", "an int in the range [1, inf)")
         automatic = isinstance(self.bandwidth, str) and self.bandwidth == "auto"
-        if not automatic and not (_is_real(self.bandwidth) and 0 < self.bandwidth < math.inf):
-            self._refuse("bandwidth", "'auto' or a float in the range (0, inf)")
+        if not automatic and not (is_real(self.bandwidth) and 0 < self.bandwidth < math.inf):
+            refuse(self, "bandwidth", "'auto' or a float in the range (0, inf)")
         if not isinstance(self.activation, str) or self.activation not in _ACTIVATIONS:
             names = ", ".join(repr(name) for name in sorted(_ACTIVATIONS))
-            self._refuse("activation", f"one of {names}")
-        if self.subsample is not None and not (_is_integer(self.subsample) and self.subsample >= 1):
-            self._refuse("subsample", "None or an int in the range [1, inf)")
-
-    def _refuse(self, name: str, allowed: str) -> NoReturn:
-        raise InvalidParameterError(
-            f"The {name!r} parameter of {type(self).__name__} must be {allowed}. "
-            f"Got {getattr(self, name)!r} instead."
-        )
+            refuse(self, "activation", f"one of {names}")
+        if self.subsample is not None and not (is_integer(self.subsample) and self.subsample >= 1):
+            refuse(self, "subsample", "None or an int in the range [1, inf)")
 
     def _warn_if_outside(self) -> None:
         """Warn if the ladder shows that the target needs weights it does not hold."""
@@ -339,14 +332,6 @@ _ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "gaussian": _gaussian,
     "cos": _cos,
 }
-
-
-def _is_integer(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, (bool, np.bool_))
-
-
-def _is_real(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
 
 
 def _row_dots(A: Any, B: np.ndarray) -> np.ndarray:

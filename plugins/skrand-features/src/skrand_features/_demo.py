@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from skrand.testing import DemoResult
 
-__all__ = ["bandlimited"]
+__all__ = ["bandlimited", "state_space"]
 
 
 def bandlimited() -> DemoResult:
@@ -55,5 +55,57 @@ def bandlimited() -> DemoResult:
         (X[test], y[test]),
         task="predict a pixel from its 24 neighbours",
         data=f"digits, {(~test).sum()} x {X.shape[1]}",
+        certified="read-out backward error {model.backward_error_:.0e}",
+    )
+
+
+def state_space() -> DemoResult:
+    """Continue scan lines of a photograph, beside as many principal components."""
+    import numpy as np
+    from sklearn.datasets import load_sample_image
+    from sklearn.decomposition import PCA
+    from sklearn.linear_model import Ridge
+    from sklearn.model_selection import GridSearchCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    from skrand import SketchedRegressor
+    from skrand.testing import run_demo
+    from skrand_features import PTDStateSpaceFeatures
+
+    past, future = 256, 8
+    grey = load_sample_image("china.jpg").mean(axis=2)
+    windows = np.lib.stride_tricks.sliding_window_view(grey, past + future, axis=1)[:, ::47]
+    cut = int(0.8 * len(windows))
+    train, test = (
+        (part[..., :past].reshape(-1, past), part[..., past:].reshape(-1, future))
+        for part in (windows[:cut], windows[cut:])
+    )
+    alphas = [1.0, 100.0]
+    ours = GridSearchCV(
+        make_pipeline(
+            PTDStateSpaceFeatures(random_state=0),
+            StandardScaler(),
+            SketchedRegressor(random_state=0),
+        ),
+        {
+            "ptdstatespacefeatures__order": [8, 16],
+            "ptdstatespacefeatures__timescales": [(8,), (64,)],
+            "sketchedregressor__alpha": alphas,
+        },
+        cv=3,
+    )
+    theirs = GridSearchCV(
+        make_pipeline(PCA(svd_solver="covariance_eigh"), StandardScaler(), Ridge()),
+        {"pca__n_components": [16, 32], "ridge__alpha": alphas},
+        cv=3,
+    )
+    return run_demo(
+        ours,
+        theirs,
+        train,
+        test,
+        task=f"continue scan lines by {future} pixels",
+        data=f"photograph, {len(train[0])} x {past}",
         certified="read-out backward error {model.backward_error_:.0e}",
     )

@@ -22,5 +22,21 @@ def skrand_entries() -> list[Entry]:
             claim="skrand_features._claims:bandlimited",
             demo="skrand_features._demo:bandlimited",
             since="0.1",
-        )
+        ),
+        Entry(
+            kind="estimator",
+            name="PTDStateSpaceFeatures",
+            target="skrand_features:PTDStateSpaceFeatures",
+            task=None,
+            summary="Memory of series as polynomials: frozen state-space models, diagonalised",
+            capabilities=frozenset({"float32", "inductive"}),
+            reference=(
+                "A. Yu, A. Nigmetov, D. Morozov, M. W. Mahoney, N. B. Erichson. Robustifying "
+                "State-space Models for Long Sequences via Approximate Diagonalization. ICLR 2024. "
+                "arXiv:2310.01698"
+            ),
+            claim="skrand_features._claims:state_space",
+            demo="skrand_features._demo:state_space",
+            since="0.1",
+        ),
     ]
