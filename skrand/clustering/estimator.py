@@ -102,7 +102,7 @@ class SubspaceClusterer(
         Squared precision at which solver "mcr2" counts bits.
     balance : "uniform" or array-like of shape (n_clusters,), default=None
         Shares of the clusters, for solver "mcr2"; None leaves them free.
-    min_component : float, default=0.1
+    min_component : float, default=0.05
         Components of the graph smaller than this share of n_samples / n_clusters are no clusters:
         their rows go to the nearest subspace.
     max_clusters : int, default=30
@@ -181,7 +181,7 @@ class SubspaceClusterer(
         refine=None,
         eps2=0.1,
         balance=None,
-        min_component=0.1,
+        min_component=0.05,
         max_clusters=30,
         memory_limit="1GB",
         n_jobs=None,

@@ -39,7 +39,7 @@ class SubspaceClustering(Problem):
         Labels to start from, for solvers that improve on a partition.
     affinity : sparse matrix of shape (n, n), optional
         A known graph of the rows, symmetric and non-negative, for solvers that take one.
-    min_component : float, default=0.1
+    min_component : float, default=0.05
         Groups smaller than this share of n / n_clusters are no clusters of their own: their rows
         go to the nearest subspace.
     max_clusters : int, default=30
@@ -56,7 +56,7 @@ class SubspaceClustering(Problem):
     affine: bool = False
     initial: np.ndarray | None = None
     affinity: sp.csr_array | None = None
-    min_component: float = 0.1
+    min_component: float = 0.05
     max_clusters: int = 30
     memory_limit: int | None = None
 

@@ -88,7 +88,7 @@ def spectral_clustering(
     affinity: Any,
     n_clusters: int | None = None,
     *,
-    min_component: float = 0.1,
+    min_component: float = 0.05,
     max_clusters: int = 30,
     rng: np.random.Generator | int | None = None,
 ) -> SpectralResult:
@@ -103,7 +103,7 @@ def spectral_clustering(
         Symmetric and non-negative.
     n_clusters : int, optional
         Number of groups; None takes the largest relative gap of the eigenvalues after the first.
-    min_component : float, default=0.1
+    min_component : float, default=0.05
         Components with fewer rows than this share of n / n_clusters are set aside.
     max_clusters : int, default=30
         Most groups to find where `n_clusters` is None.
@@ -134,7 +134,7 @@ def spectral_embedding(
     affinity: Any,
     n_clusters: int | None = None,
     *,
-    min_component: float = 0.1,
+    min_component: float = 0.05,
     max_clusters: int = 30,
     rng: np.random.Generator | int | None = None,
 ) -> Embedding:

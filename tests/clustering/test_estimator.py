@@ -152,6 +152,15 @@ def test_refinement_by_another_solver():
     assert model.n_iter_ == len(model.history_)
 
 
+def test_sizes_of_one_to_forty():
+    X, y = make_union_of_subspaces(
+        2000, 100, noise=0.1, weights=np.geomspace(1, 40, 10), random_state=0
+    )
+    assert np.bincount(y).min() < 0.1 * np.bincount(y).mean()
+    labels = SubspaceClusterer(10, random_state=0).fit_predict(X)
+    assert clustering_accuracy(y, labels) >= 0.999
+
+
 def test_outlying_components_are_reported():
     X, y = make_union_of_subspaces(300, 30, dims=2, n_clusters=3, random_state=0)
     pair = np.zeros((2, 40))

@@ -33,8 +33,9 @@ _ETA_RANGE = (1e-5, 10.0)
 #: Share of the rows that a graph must keep in components large enough to be clusters.
 _KEPT = 0.95
 
-#: Dimension in which partitions are compared, if none is given, and how many of the best have to
-#: agree: whichever gives the better one.
+#: Dimension in which partitions are compared, if none is given: at most this, and at most a quarter
+#: of a mean group, beyond which subspaces fit any few rows. And how many of the best have to agree:
+#: whichever gives the better one.
 _DIM = 12
 _AGREE = (1, 3, 5)
 
@@ -199,7 +200,10 @@ def _count_clusters(problem: SubspaceClustering, graphs: list[Graph], seed: int)
 def _energy_outside(problem: SubspaceClustering, labels: np.ndarray) -> float:
     """Return the mean energy of the rows outside the best subspaces of one dimension."""
     dims = problem.subspace_dim
-    d = _DIM if dims is None else int(np.mean(dims))
+    if dims is None:
+        d = max(1, min(_DIM, len(problem.X) // (4 * int(problem.n_clusters))))
+    else:
+        d = int(np.mean(dims))
     total, count = 0.0, 0
     for k in range(int(problem.n_clusters)):
         rows = problem.directions[labels == k].astype(np.float64)
