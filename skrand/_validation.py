@@ -11,16 +11,20 @@ from numbers import Integral, Real
 from typing import Any, NoReturn
 
 import numpy as np
+import scipy.sparse as sp
 
 from skrand.exceptions import InvalidParameterError
 
 __all__ = [
     "check_boolean",
     "check_integer",
+    "check_magnitude",
     "check_n_jobs",
+    "check_numeric",
     "check_option",
     "check_real",
     "fail_parameter",
+    "refuse_overflow",
 ]
 
 
@@ -152,3 +156,53 @@ def check_n_jobs(owner: object, value: Any) -> int | None:
 
         return max(1, cpu_count() + 1 + count)
     return count
+
+
+def check_numeric(y: np.ndarray, name: str = "y") -> np.ndarray:
+    """Return y if it holds real numbers, which scikit-learn does not ask of several targets."""
+    if y.dtype.kind not in "biuf":
+        raise ValueError(f"{name} must hold real numbers. Got an array of dtype {y.dtype}.")
+    return y
+
+
+def check_magnitude(X: Any, name: str = "X", power: float = 2.0, dtype: Any = None) -> Any:
+    """Return X if sums of powers of its entries stay in the range of its precision.
+
+    A model that squares distances cannot be fitted to entries of 1e200, and says so rather than
+    return NaN. NaN and infinity are for others to find. Costs two looks at X.
+
+    Parameters
+    ----------
+    X : ndarray or sparse matrix of floats
+        The data.
+    name : str, default="X"
+        What to call it.
+    power : float, default=2
+        The highest power of the data that is summed.
+    dtype : dtype, optional
+        The precision that is computed in; that of X by default.
+    """
+    entries = X.data if sp.issparse(X) else X
+    if entries.size == 0:
+        return X
+    high, low = np.fmax.reduce(entries, axis=None), np.fmin.reduce(entries, axis=None)
+    largest = float(max(abs(high), abs(low)))
+    # Sums and differences of entries are squared too: a few bits to spare.
+    dtype = np.dtype(entries.dtype if dtype is None else dtype)
+    bound = float(np.finfo(dtype).max / entries.size) ** (1.0 / power) / 1024.0
+    if bound < largest < math.inf:
+        raise ValueError(
+            f"{name} has an entry of magnitude {largest:.1e}, too large to be raised to the power "
+            f"of {power:g} in {dtype}: at most {bound:.1e} is. Divide {name} by a power "
+            "of ten" + (", or convert it to float64." if dtype == np.float32 else ".")
+        )
+    return X
+
+
+def refuse_overflow(squares: np.ndarray | float, name: str = "X") -> None:
+    """Raise if sums of squares of the data are not finite; for those who have them anyway."""
+    if not np.isfinite(squares).all():
+        raise ValueError(
+            f"The sums of squares of {name} are not finite: its entries, or the sample weights, "
+            f"are too large. Divide them by a power of ten."
+        )

@@ -23,6 +23,7 @@ from skrand import registry
 from skrand._validation import (
     check_boolean,
     check_integer,
+    check_magnitude,
     check_n_jobs,
     check_real,
     fail_parameter,
@@ -390,6 +391,7 @@ class SubspaceClusterer(
             dtype=[np.float64, np.float32],
             ensure_min_samples=ensure_min_samples,
         )
+        check_magnitude(X)
         if not scaled or not self.normalize or self.affine:
             return X
         if reset and not X.any(axis=1).all():

@@ -16,7 +16,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skrand._validation import check_integer, check_real, fail_parameter
+from skrand._validation import check_integer, check_magnitude, check_real, fail_parameter
 from skrand.base import SolverMixin
 from skrand.clustering.coding_rate import (
     cluster_covariances,
@@ -203,6 +203,7 @@ class ManifoldLinearizer(
         check_integer(self, "max_iter", self.max_iter, 1)
         balance = check_balance(self, self.balance, self.n_clusters)
         X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2)
+        check_magnitude(X)
         if len(X) < self.n_clusters:
             raise ValueError(f"n_samples={len(X)} should be >= n_clusters={self.n_clusters}.")
         initial = self._initial_labels(X)
@@ -238,7 +239,7 @@ class ManifoldLinearizer(
             Rows of length one.
         """
         check_is_fitted(self, "components_")
-        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        X = check_magnitude(validate_data(self, X, dtype=[np.float64, np.float32], reset=False))
         return self._represent(X).astype(X.dtype, copy=False)
 
     def predict(self, X):
@@ -254,7 +255,7 @@ class ManifoldLinearizer(
         labels : ndarray of shape (n_samples,)
         """
         check_is_fitted(self, "components_")
-        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        X = check_magnitude(validate_data(self, X, dtype=[np.float64, np.float32], reset=False))
         return self._assign(self._represent(X))
 
     def score(self, X, y=None):
@@ -273,7 +274,7 @@ class ManifoldLinearizer(
             The higher the better, at equal `n_components` and `eps2`.
         """
         check_is_fitted(self, "components_")
-        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        X = check_magnitude(validate_data(self, X, dtype=[np.float64, np.float32], reset=False))
         Z = self._represent(X)
         return coding_rate_reduction(Z, membership_of(self._assign(Z), self.n_clusters), self.eps2)
 

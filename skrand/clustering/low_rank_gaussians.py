@@ -62,7 +62,10 @@ class LowRankGaussians:
             # The energy off the subspace and along it apart: no cancellation in the latter.
             off = np.maximum(squared - along.sum(axis=1), 0.0)
             logdet = float(np.log(total).sum()) + (d - len(total)) * np.log(self.noise)
-            form = (along / total).sum(axis=1) + off / self.noise
+            # Of a point that is too far away for numbers, something finite and larger than all.
+            with np.errstate(over="ignore"):
+                form = (along / total).sum(axis=1) + off / self.noise
+            form = np.minimum(form, np.sqrt(np.finfo(np.float64).max))
             out[:, k] = log_weights[k] - 0.5 * (d * np.log(2 * np.pi) + logdet + form)
         return out
 

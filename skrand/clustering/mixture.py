@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skrand._validation import check_integer, check_real, fail_parameter
+from skrand._validation import check_integer, check_magnitude, check_real, fail_parameter
 from skrand.clustering.low_rank_gaussians import LowRankGaussians, fit_low_rank_gaussians
 
 __all__ = ["LowRankGaussianMixture"]
@@ -140,6 +140,7 @@ class LowRankGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         check_integer(self, "max_iter", self.max_iter, 1)
         check_real(self, "tol", self.tol, 0, closed="left")
         X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2, ensure_min_features=2)
+        check_magnitude(X)
         if len(X) < self.n_components:
             raise ValueError(
                 f"n_samples={len(X)} must be at least n_components={self.n_components}."
@@ -333,7 +334,7 @@ class LowRankGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         }
 
     def _points(self, X):
-        return validate_data(self, X, dtype=np.float64, reset=False)
+        return check_magnitude(validate_data(self, X, dtype=np.float64, reset=False))
 
     def _model(self):
         check_is_fitted(self, "weights_")

@@ -9,7 +9,7 @@ from sklearn.callback import with_callbacks
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skrand._validation import check_option, fail_parameter
+from skrand._validation import check_magnitude, check_numeric, check_option, fail_parameter
 from skrand.completion.estimator import LowRankCompleter
 from skrand.completion.model import LowRankModel, check_places
 
@@ -175,7 +175,7 @@ class LowRankEntryRegressor(RegressorMixin, LowRankModel):
         check_option(self, "duplicates", self.duplicates, ("raise", "mean"))
         dtype = np.float32 if getattr(y, "dtype", None) == np.float32 else np.float64
         X, y = validate_data(self, X, y, dtype="numeric", y_numeric=True)
-        y = y.astype(dtype, copy=False)
+        y = check_magnitude(check_numeric(y).astype(dtype, copy=False), "y", power=4)
         self._check_width(X)
         rows, columns = check_places(X[:, 0], X[:, 1], self._bounds())
         weights = None
@@ -187,11 +187,23 @@ class LowRankEntryRegressor(RegressorMixin, LowRankModel):
                 raise ValueError(f"sample_weight must have shape {y.shape}. Got {weights.shape}.")
             if weights.min() < 0 or weights.max() == 0:
                 raise ValueError("sample_weight must be non-negative, and not all zero.")
+            check_magnitude(weights, "sample_weight")
+            least = np.finfo(np.float64).tiny / np.finfo(np.float64).eps
+            if weights.max() < least:
+                raise ValueError(
+                    f"sample_weight must have an entry of at least {least:.1e}, below which "
+                    f"products lose their digits. The largest is {weights.max():.1e}."
+                )
             used = weights > 0
             rows, columns, y, weights = rows[used], columns[used], y[used], weights[used]
         shape = self.shape
         if shape is None:
             shape = int(rows.max()) + 1, int(columns.max()) + 1
+            if max(shape) > np.iinfo(np.int32).max:
+                raise ValueError(
+                    f"An index of {max(shape) - 1} would take a factor of as many rows. Number "
+                    "the rows and the columns from 0."
+                )
         self._fit_entries(*self._merge(rows, columns, y, weights, shape))
         # An entry regressor has no rows to fold in: an index without entries is at the biases.
         return self

@@ -9,7 +9,7 @@ from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.callback import with_callbacks
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skrand._validation import check_boolean, check_option, fail_parameter
+from skrand._validation import check_boolean, check_magnitude, check_option, fail_parameter
 from skrand.completion.model import LowRankModel
 from skrand.completion.streaming import ColumnSums
 
@@ -409,7 +409,7 @@ class LowRankCompleter(OneToOneFeatureMixin, TransformerMixin, LowRankModel):
     def _validate(self, X, *, reset, copy=False):
         refuse_duplicates(X)
         marked_by_nan = np.isnan(self.missing_values)
-        return validate_data(
+        X = validate_data(
             self,
             X,
             accept_sparse="csr",
@@ -418,6 +418,8 @@ class LowRankCompleter(OneToOneFeatureMixin, TransformerMixin, LowRankModel):
             copy=copy,
             reset=reset,
         )
+        # Factors of a matrix are multiplied with each other.
+        return check_magnitude(X, power=4)
 
     def _missing(self, values):
         if np.isnan(self.missing_values):

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from skrand._validation import (
     check_boolean,
     check_integer,
+    check_magnitude,
     check_n_jobs,
     check_option,
     check_real,
@@ -144,6 +145,9 @@ class LowRankModel(SolverMixin, BaseEstimator):
     def _fold_in(self, entries):
         """Return factors and biases of the rows of a CSR array, given the columns' factors."""
         rank, dtype = self.rank_, self.V_.dtype
+        if entries.dtype != dtype:
+            check_magnitude(entries, power=4, dtype=dtype)
+            entries = entries.astype(dtype)
         row_biased = self.biases in ("row", "both")
         fixed = pad(self.V_, columns=1)
         fixed[:, rank] = row_biased
@@ -241,7 +245,9 @@ def check_places(
         index = check_array(
             values, ensure_2d=False, dtype="numeric", ensure_min_samples=0, input_name=name
         ).ravel()
-        whole = index.astype(np.int64)
+        # What does not fit differs from the index.
+        with np.errstate(invalid="ignore"):
+            whole = index.astype(np.int64)
         if not np.array_equal(whole, index):
             worst = index[whole != index][0]
             raise ValueError(f"The {name} indices must be integers. Got {worst!r}.")

@@ -61,7 +61,9 @@ class ColumnSums:
         ridge = alpha * (self.counts[seen] if self.by_count else np.ones(len(gram)))
         # With alpha=0 a column may have fewer entries than unknowns.
         trace = np.trace(gram, axis1=1, axis2=2)
-        gram += np.multiply.outer(ridge + 1e-12 * trace, np.eye(gram.shape[1]))
+        ridge = ridge + 1e-12 * trace
+        # Rows without factors say nothing of a column: any positive number gives it zeros.
+        gram += np.multiply.outer(np.where(ridge > 0, ridge, 1.0), np.eye(gram.shape[1]))
         x = np.linalg.solve(gram, self.pull[seen][..., None])[..., 0]
         V, bias = V.copy(), bias.copy()
         V[seen] = x[:, : V.shape[1]]

@@ -18,7 +18,13 @@ from sklearn.utils import assert_all_finite, check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skrand._validation import check_integer, check_n_jobs, check_option, check_real
+from skrand._validation import (
+    check_integer,
+    check_magnitude,
+    check_n_jobs,
+    check_option,
+    check_real,
+)
 from skrand.base import SolverMixin
 from skrand.fewshot.labels import unlabelled
 from skrand.fewshot.preprocessing import fit_preprocessing
@@ -232,7 +238,7 @@ default="auto"
             If a parameter or the data is not allowed, or fewer than two classes have a label.
         """
         self._check_parameters()
-        X = validate_data(self, X, dtype=_DTYPES)
+        X = check_magnitude(validate_data(self, X, dtype=_DTYPES))
         codes, support = self._encode(y, len(X))
         X_base, y_base = self._check_base(X)
         prepare = fit_preprocessing(X, support, X_base, self.preprocess, self.center)
@@ -319,7 +325,7 @@ default="auto"
         y : ndarray of shape (n_samples,)
         """
         check_is_fitted(self, "label_distributions_")
-        X = validate_data(self, X, dtype=_DTYPES, reset=False)
+        X = check_magnitude(validate_data(self, X, dtype=_DTYPES, reset=False))
         support, codes = self._support
         y = np.concatenate([codes, np.full(len(X), -1)])
         model = clone(self).set_params(unlabeled=-1).fit(np.vstack([support, X]), y)
@@ -347,7 +353,7 @@ default="auto"
         return tags
 
     def _rows(self, X):
-        X = validate_data(self, X, dtype=_DTYPES, reset=False)
+        X = check_magnitude(validate_data(self, X, dtype=_DTYPES, reset=False))
         return self._prepare(X.astype(self._problem.X.dtype, copy=False))
 
     def _attributes(self, problem: TransductiveLabelling, Z: np.ndarray) -> dict[str, Any]:
@@ -391,7 +397,7 @@ default="auto"
                 raise ValueError("center='base' needs rows of other classes: give base=.")
             return None, None
         rows, labels = self.base if isinstance(self.base, tuple) else (self.base, None)
-        rows = check_array(rows, dtype=X.dtype, input_name="base")
+        rows = check_magnitude(check_array(rows, dtype=X.dtype, input_name="base"), "base")
         if rows.shape[1] != X.shape[1]:
             raise ValueError(
                 f"base has {rows.shape[1]} features, but X has {X.shape[1]}: both must come from "

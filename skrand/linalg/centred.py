@@ -88,7 +88,8 @@ class CentredMatrix:
         if self.center is not None:
             rows = rows - self.center
         if self.scale is not None:
-            rows = rows * self.scale[start:stop, None]
+            with np.errstate(over="ignore"):
+                rows = rows * self.scale[start:stop, None]
         return rows.astype(np.float64, copy=False)
 
     def toarray(self) -> np.ndarray:
@@ -103,7 +104,9 @@ class CentredMatrix:
     def _is_modest(self, center: np.ndarray) -> bool:
         """Whether the centre is small beside the spread of a sample of the rows."""
         sample = self.A[:: max(1, self.shape[0] // 256)]
-        return bool(np.all(np.abs(center) <= _MODEST * sample.std(axis=0)))
+        # Squares that overflow are a large spread.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return bool(np.all(np.abs(center) <= _MODEST * sample.std(axis=0)))
 
     def _rows(self, start: int, stop: int) -> np.ndarray:
         """Return rows ready for products: without their centre if it is a rank-one term."""
@@ -134,15 +137,18 @@ class CentredMatrix:
         product = self._sum(lambda start, stop: self._rows(start, stop).T @ U[start:stop])
         return product - np.outer(self.center, U.sum(axis=0)) if self._is_rank_one else product
 
+    @np.errstate(over="ignore", invalid="ignore")
     def gram(self, B: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the Gram matrix (d, d) and the product of the transpose with `B`, in one pass.
 
-        Costs ``n d^2`` flops, half of what a general product would.
+        Costs ``n d^2`` flops, half of what a general product would. Where squares overflow it is
+        not finite.
         """
         if self.issparse:
             return self._sparse_gram(), self.rmatmul(B)
         d = self.shape[1]
 
+        @np.errstate(over="ignore", invalid="ignore")
         def piece(bounds: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
             gram, product, square = np.zeros((d, d)), np.zeros((d, B.shape[1])), np.empty((d, d))
             # Blocks serve only to centre them in cache.
@@ -274,7 +280,7 @@ class CentredMatrix:
         return scipy.linalg.qr(np.vstack(self._run(piece)), mode="r", check_finite=False)[0][:d]
 
     def column_norms(self) -> np.ndarray:
-        """Return the Euclidean norm of every column."""
+        """Return the Euclidean norm of every column, infinite where squares overflow."""
         if self.issparse:
             return np.sqrt(np.maximum(self._sparse_square_sums(), 0.0))
         return np.sqrt(self._sum(lambda i, j: np.einsum("ij,ij->j", *[self.block(i, j)] * 2)))
@@ -302,6 +308,7 @@ class CentredMatrix:
     def _is_rank_one(self) -> bool:
         return self._direct and self.center is not None
 
+    @np.errstate(over="ignore", invalid="ignore")
     def _sparse_square_sums(self) -> np.ndarray:
         weights = np.ones(self.shape[0]) if self.scale is None else self.scale**2
         square_sums = self.A.multiply(self.A).T @ weights

@@ -28,7 +28,9 @@ from skrand import registry
 from skrand._validation import (
     check_boolean,
     check_integer,
+    check_magnitude,
     check_n_jobs,
+    check_numeric,
     check_real,
     fail_parameter,
 )
@@ -289,6 +291,7 @@ class SketchedRegressor(
             # For least squares found out below from the means, without a pass of its own.
             ensure_all_finite=not self.fit_intercept or self.p != 2,
         )
+        y = check_numeric(y)
         problem = self._problem(X, y.reshape(len(y), -1), _check_sample_weight(sample_weight, X))
         solution = self._run_solver(problem, lambda x: self._attributes(problem, x, y.ndim))
         self._set_diagnostics(solution, y.ndim)
@@ -341,6 +344,7 @@ class SketchedRegressor(
             # Found out block by block, while it is in cache.
             ensure_all_finite=False,
         )
+        y = check_numeric(y)
         weights = _check_sample_weight(sample_weight, X, may_vanish=True)
         if stream is None:
             summary = self._empty_summary(X.shape[1], y.shape[1:])
@@ -504,6 +508,10 @@ class SketchedRegressor(
     def _problem(self, X, y, weights):
         """State the problem for checked data."""
         if self.p != 2:
+            check_magnitude(X, power=max(2.0, self.p))
+            check_magnitude(y.astype(np.float64, copy=False), "y", power=max(2.0, self.p))
+            if weights is not None:
+                check_magnitude(weights, "sample_weight")
             return LpRegression(
                 A=X, b=y, p=float(self.p), weights=weights, intercept=self.fit_intercept
             )

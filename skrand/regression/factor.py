@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.linalg
 
+from skrand._validation import refuse_overflow
 from skrand.base import Monitor, Solution
 from skrand.linalg.centred import CentredMatrix
 from skrand.regression.problem import LeastSquares
@@ -26,6 +27,7 @@ __all__ = [
     "column_scale",
     "orthonormalise",
     "refine",
+    "row_scale",
     "solution",
     "solve_rows",
     "unscale",
@@ -50,9 +52,17 @@ def column_scale(norms: np.ndarray, problem: LeastSquares) -> np.ndarray:
 
     It is 0 for columns that are nothing but rounding: their coefficients are then 0.
     """
-    negligible = norms <= problem.negligible_norms()
+    refuse_overflow(norms)
+    # The reciprocal of a subnormal norm would not be finite.
+    negligible = norms <= np.maximum(problem.negligible_norms(), np.finfo(np.float64).tiny)
     norms = np.hypot(norms, np.sqrt(problem.ridge))
     return np.divide(1.0, norms, out=np.zeros_like(norms), where=~negligible)
+
+
+def row_scale(rows: np.ndarray, problem: LeastSquares, growth: float = 1.0) -> np.ndarray:
+    """Return `column_scale` for rows that stand for all, each for ``growth**2`` of them."""
+    with np.errstate(over="ignore"):
+        return column_scale(growth * np.linalg.norm(rows, axis=0), problem)
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,9 +259,10 @@ def backward_error(
     counts.
     """
     # The ridge is a block of rows sqrt(ridge) I with target 0, so it has residuals too.
-    r_norm = np.hypot(
-        np.linalg.norm(residual, axis=0), np.sqrt(problem.ridge) * np.linalg.norm(x, axis=0)
-    )
+    r_norm = np.linalg.norm(residual, axis=0)
+    if problem.ridge > 0:
+        with np.errstate(over="ignore"):
+            r_norm = np.hypot(r_norm, np.sqrt(problem.ridge) * np.linalg.norm(x, axis=0))
     size = _size(factor, problem, x)
     # With theta = |M| / |b| the weight of changes of b: theta^2 r^2 / (1 + theta^2 x^2).
     mu = (_matrix_norm(factor) * r_norm / size) ** 2

@@ -11,6 +11,7 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 
+from skrand._validation import refuse_overflow
 from skrand.base import Instance, Problem, Solution, Task
 from skrand.linalg.centred import CentredMatrix
 
@@ -80,12 +81,13 @@ class LeastSquares(Problem):
         share = np.ones(len(self.b)) if self.weights is None else self.weights
         share = (share / share.sum())[:, None]
         share = share.astype(np.float64)
-        target_mean = (self.b * share).sum(axis=0)
-        if self.issparse:
-            return CentredMatrix(self.A).rmatmul(share).ravel(), target_mean
-        # Differences from the first row: a constant column has exactly its constant as mean.
-        first = self.A[0].astype(np.float64)
-        with np.errstate(invalid="ignore"):
+        # What is not finite is found out by `has_finite_means`.
+        with np.errstate(over="ignore", invalid="ignore"):
+            target_mean = (self.b * share).sum(axis=0)
+            if self.issparse:
+                return CentredMatrix(self.A).rmatmul(share).ravel(), target_mean
+            # Differences from the first row: a constant column has exactly its constant as mean.
+            first = self.A[0].astype(np.float64)
             return first + CentredMatrix(self.A, center=first).rmatmul(share)[:, 0], target_mean
 
     def has_finite_means(self) -> bool:
@@ -97,7 +99,11 @@ class LeastSquares(Problem):
     def target(self) -> np.ndarray:
         """Right-hand side that goes with `matrix`, (n, k) float64."""
         target = np.subtract(self.b, self._means[1], dtype=np.float64)
-        return target if self.weights is None else target * np.sqrt(self.weights)[:, None]
+        if self.weights is not None:
+            with np.errstate(over="ignore"):
+                target *= np.sqrt(self.weights)[:, None]
+        refuse_overflow(np.einsum("ij,ij->j", target, target), "y")
+        return target
 
     @cached_property
     def _operator(self) -> CentredMatrix:

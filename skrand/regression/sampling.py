@@ -11,7 +11,14 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_consistent_length
 
-from skrand._validation import check_integer, check_n_jobs, check_option, check_real, fail_parameter
+from skrand._validation import (
+    check_integer,
+    check_magnitude,
+    check_n_jobs,
+    check_option,
+    check_real,
+    fail_parameter,
+)
 from skrand.linalg import SparseSign
 from skrand.linalg.centred import CentredMatrix
 from skrand.linalg.random import normal_matrix
@@ -100,7 +107,7 @@ def row_scores(
     check_real(owner, "tol", tol, 0.0, closed="neither")
     check_integer(owner, "max_iter", max_iter, 1)
     threads = effective_n_jobs(check_n_jobs(owner, n_jobs))
-    X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32])
+    X = check_magnitude(check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32]))
     if kind == "uniform":
         return np.ones(X.shape[0])
     sketch_seed = None
@@ -222,7 +229,7 @@ def sample_rows(
     (True, True)
     """
     owner = "sample_rows"
-    X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32])
+    X = check_magnitude(check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32]))
     n, d = X.shape
     if (m is None) == (epsilon is None):
         fail_parameter(owner, "m", "given, or epsilon in its place, but not both", m)
@@ -339,7 +346,7 @@ class CoresetSampler(BaseEstimator):
         sample_weight : ndarray of shape (n_rows_drawn,)
             Their weights.
         """
-        X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32])
+        X = check_magnitude(check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32]))
         y = check_array(y, ensure_2d=False, dtype=[np.float64, np.float32], input_name="y")
         check_consistent_length(X, y)
         indices, weights = sample_rows(

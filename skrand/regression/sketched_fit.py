@@ -8,7 +8,13 @@ from sklearn.linear_model import Ridge
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skrand._validation import check_option, check_real, fail_parameter
+from skrand._validation import (
+    check_magnitude,
+    check_numeric,
+    check_option,
+    check_real,
+    fail_parameter,
+)
 from skrand.linalg import SKETCHES, make_sketch
 from skrand.regression.problem import LeastSquares
 from skrand.regression.sampling import sample_rows
@@ -103,6 +109,8 @@ class SketchedFit(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
             multi_output=True,
             y_numeric=True,
         )
+        check_magnitude(X)
+        y = check_numeric(y)
         size = min(self._size(X.shape[1]), X.shape[0])
         estimator = clone(Ridge() if self.estimator is None else self.estimator)
         random = check_random_state(self.random_state)

@@ -9,7 +9,7 @@ import numpy as np
 
 from skrand._validation import check_integer, fail_parameter
 from skrand.linalg import SKETCHES, make_sketch
-from skrand.regression.factor import column_scale, with_ridge_rows
+from skrand.regression.factor import row_scale, with_ridge_rows
 from skrand.regression.problem import LeastSquares
 
 __all__ = [
@@ -113,7 +113,7 @@ def sketch_problem(
         operator = sketch_operator(solver, size, nnz, seed, threads)
         rows = matrix.sketch(operator)
         target = np.asarray(operator.apply(problem.target), dtype=np.float64)
-    scale = column_scale(np.linalg.norm(rows, axis=0), problem)
+    scale = row_scale(rows, problem)
     rows, target = with_ridge_rows(rows * scale, target, scale, problem.ridge)
     return SketchedRows(rows, target, scale, min(size, n), exact)
 
@@ -127,7 +127,7 @@ def sample_problem(problem: LeastSquares) -> SketchedRows | None:
         return None
     rows, target = problem.row_sample
     growth = np.sqrt(len(problem.b) / len(rows))
-    scale = column_scale(growth * np.linalg.norm(rows, axis=0), problem)
+    scale = row_scale(rows, problem, growth)
     if not scale.all():
         return None
     sample = with_ridge_rows(growth * rows * scale, growth * target, scale, problem.ridge)

@@ -26,7 +26,7 @@ from skrand.base import Problem, Solution
 from skrand.linalg import Sketch
 from skrand.linalg.rows import disjoint_union
 from skrand.linalg.threads import ordered_map, single_threaded_blas
-from skrand.regression.factor import UNIT, column_scale, with_ridge_rows
+from skrand.regression.factor import UNIT, row_scale, with_ridge_rows
 from skrand.regression.problem import LeastSquares
 from skrand.regression.sketching import SketchedRows
 
@@ -591,7 +591,7 @@ class SketchProblem(_SummaryProblem):
         ones = self.summary.targets[:, -1:]
         rows = self.summary.rows - ones * mean
         target = self.summary.targets[:, :-1] - ones * target_mean
-        scale = column_scale(np.linalg.norm(rows, axis=0), self)
+        scale = row_scale(rows, self)
         rows, target = with_ridge_rows(rows * scale, target, scale, self.ridge)
         return SketchedRows(rows, target, scale, self.summary.operator.sketch_size, exact=False)
 

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skrand._validation import (
     check_integer,
+    check_magnitude,
     check_n_jobs,
     check_option,
     check_real,
@@ -232,7 +233,7 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
             check_feasible(C, a, b)
             problem = self._scaled(C, a, b)
         else:
-            X = validate_data(self, X, dtype=[np.float64, np.float32])
+            X = check_magnitude(validate_data(self, X, dtype=[np.float64, np.float32]))
             X, target, sample_weight = self._resolve_target(X, Xt, sample_weight, sample_domain)
             shape = (len(X), len(target))
             a, b = check_weights(
@@ -305,7 +306,7 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
             Means of the target, weighted as the plan weights it for each point.
         """
         check_is_fitted(self, "potentials_")
-        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        X = check_magnitude(validate_data(self, X, dtype=[np.float64, np.float32], reset=False))
         return self._map(X, self.target_, self._problem.b, self.potentials_[1])
 
     @available_if(_has_points)
@@ -322,7 +323,7 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
         X_new : ndarray of shape (n_samples, n_features)
         """
         check_is_fitted(self, "potentials_")
-        X = check_array(X, dtype=[np.float64, np.float32], input_name="X")
+        X = check_magnitude(check_array(X, dtype=[np.float64, np.float32], input_name="X"))
         if X.shape[1] != self.n_features_in_:
             raise ValueError(
                 f"X has {X.shape[1]} features, but SinkhornNewtonOT is expecting "
@@ -363,7 +364,7 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
             At least 0, in units of the costs as given, at the regularisation `score_reg`.
         """
         check_is_fitted(self, "potentials_")
-        X = check_array(X, dtype=np.float64, input_name="X")
+        X = check_magnitude(check_array(X, dtype=np.float64, input_name="X"))
         target = np.asarray(self.target_, dtype=np.float64)
         if X.shape[1] != target.shape[1]:
             raise ValueError(
@@ -451,6 +452,7 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
         if Xt is None:
             Xt = _normal_points(_REFERENCE_POINTS, X.shape[1], self.random_state).astype(X.dtype)
         Xt = check_array(Xt, dtype=[np.float64, np.float32], input_name="the target")
+        check_magnitude(Xt, "the target")
         if Xt.shape[1] != X.shape[1]:
             raise ValueError(
                 f"The target has {Xt.shape[1]} features, but X has {X.shape[1]} features."

@@ -15,6 +15,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skrand._validation import (
     check_boolean,
     check_integer,
+    check_magnitude,
+    check_numeric,
     check_option,
     check_real,
     fail_parameter,
@@ -175,10 +177,11 @@ class MatrixSensingRegressor(SolverMixin, RegressorMixin, BaseEstimator):
                 dtype=[np.float64, np.float32],
                 y_numeric=True,
             )
+            check_magnitude(X, power=4)
         dtype = np.float32 if X.dtype == np.float32 else np.float64
         problem = MatrixSensing(
             A=X,
-            y=y.astype(dtype, copy=False),
+            y=check_magnitude(check_numeric(y).astype(dtype, copy=False), "y", power=4),
             matrix_shape=self._matrix_shape(X.shape[1], own_shape),
             rank=self.rank,
             symmetric=self.parameterization == "symmetric",

@@ -170,7 +170,7 @@ class AlternatingMinimisation(Solver):
         state = sweeps.state
         first = norm / max(1e-300, float(np.mean(problem.sides[0].ridge)))
         last = max(problem.alpha, _END * first)
-        if last >= first or not schedules:
+        if not 0 < last < first or not schedules:
             return 0
         decades = np.log10(first / last)
         begin = kept = state.copy()

@@ -82,7 +82,7 @@ class _Thresholding(Solver):
         state, norm = start(problem, rng, effective_n_jobs(check_n_jobs(self, self.n_jobs)))
         svd = _Svd(state)
         last = max(problem.alpha, _END * norm)
-        path = np.geomspace(norm, last, _LEVELS).repeat(_STEPS) if last < norm else np.empty(0)
+        path = np.geomspace(norm, last, _LEVELS).repeat(_STEPS) if 0 < last < norm else np.empty(0)
         penalties = iter(path)
 
         def step() -> None:

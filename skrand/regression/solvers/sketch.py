@@ -303,7 +303,8 @@ class _Fit:
 def _rounding(factor: Factor, problem: LeastSquares, residual: np.ndarray) -> np.ndarray:
     """Return what rounding can make of the error, for each target, overestimated."""
     target, left = (np.linalg.norm(part, axis=0) for part in (problem.target, residual))
-    return 1e3 * UNIT * (target + factor.condition * left)
+    # A condition that is infinite makes nothing of no residual.
+    return 1e3 * UNIT * (target + np.multiply(factor.condition, left, where=left > 0, out=left))
 
 
 def _lost(problem: LeastSquares, factor: Factor, gradient: np.ndarray, threads: int) -> bool:

@@ -163,7 +163,9 @@ def _backward_error_bound(
     )
     tiny = np.finfo(np.float64).tiny
     along = np.linalg.norm(scale[:, None] * gradient, axis=0) / np.maximum(r, tiny)
-    away = r / np.maximum(np.linalg.norm(unscale(x, scale), axis=0), tiny)
+    # Far beyond any tolerance, where it overflows.
+    with np.errstate(over="ignore"):
+        away = r / np.maximum(np.linalg.norm(unscale(x, scale), axis=0), tiny)
     size = np.sqrt(max(1, np.count_nonzero(scale)))
     return float(np.max(np.minimum(along, away), initial=0.0) / size)
 

@@ -236,8 +236,14 @@ class BandlimitedFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
                 self._warn_if_outside()
 
         self.bandwidth_ = bandwidth
-        self.random_weights_ = (bandwidth * directions).astype(X.dtype, copy=False)
-        self.random_offset_ = (bandwidth * offsets).astype(X.dtype, copy=False)
+        with np.errstate(over="ignore"):
+            self.random_weights_ = (bandwidth * directions).astype(X.dtype, copy=False)
+            self.random_offset_ = (bandwidth * offsets).astype(X.dtype, copy=False)
+        made = self.random_weights_, self.random_offset_
+        if not all(np.isfinite(part).all() for part in made):
+            raise ValueError(
+                f"Weights of bandwidth {bandwidth:.1e} are too large for X in {X.dtype}: scale X."
+            )
         return self
 
     def transform(self, X: Any) -> np.ndarray:
@@ -255,8 +261,14 @@ class BandlimitedFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         """
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
-        arguments = safe_sparse_dot(X, self.random_weights_, dense_output=True)
-        arguments += self.random_offset_
+        with np.errstate(over="ignore", invalid="ignore"):
+            arguments = safe_sparse_dot(X, self.random_weights_, dense_output=True)
+            arguments += self.random_offset_
+        if not np.isfinite(arguments).all():
+            raise ValueError(
+                f"Products of X with weights of bandwidth {self.bandwidth_:.1e} are not finite in "
+                f"{arguments.dtype}: scale X."
+            )
         return _ACTIVATIONS[self.activation](arguments)
 
     @property
