@@ -434,7 +434,7 @@ def _transport() -> list[Entry]:
         Entry,
         kind="solver",
         task="entropic-transport",
-        capabilities={*everything, "deterministic"},
+        capabilities={*everything, "deterministic", "warm-start"},
         since="0.1",
     )
     sns = (
@@ -455,13 +455,14 @@ def _transport() -> list[Entry]:
             target=f"{at}.estimator:SinkhornNewtonOT",
             task="entropic-transport",
             summary="Optimal transport of data to a target, and its smooth map",
-            capabilities={*everything, "inductive"},
+            capabilities={*everything, "inductive", "unbalanced", "warm-start"},
             demo=f"{at}.demo:sinkhorn_newton_ot",
             since="0.1",
         ),
         solver(
             name="auto",
             target=f"{at}.solvers.auto:AnnealedNewton",
+            capabilities={*everything, "deterministic", "unbalanced", "warm-start"},
             summary="Newton, annealed, on a plan as sparse as the error allows",
             reference=sns,
             claim=f"{at}.claims:annealed_newton",
@@ -470,7 +471,7 @@ def _transport() -> list[Entry]:
         solver(
             name="sns",
             target=f"{at}.solvers.sns:SNS",
-            capabilities={"sample-weight", "float32", "deterministic"},
+            capabilities={"sample-weight", "float32", "deterministic", "warm-start"},
             summary="Sinkhorn, then Newton with a fixed number of kept entries",
             reference=sns,
             claim=f"{at}.claims:sinkhorn_newton_sparse",

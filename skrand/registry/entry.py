@@ -28,6 +28,7 @@ CAPABILITIES = frozenset(
         "partial-fit",
         "sample-weight",
         "sparse",
+        "unbalanced",
         "warm-start",
     }
 )

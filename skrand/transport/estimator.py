@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from scipy.special import ndtri
 from scipy.stats import qmc
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
@@ -16,6 +18,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skrand._validation import (
+    check_boolean,
     check_integer,
     check_magnitude,
     check_n_jobs,
@@ -28,14 +31,19 @@ from skrand.transport.functions import (
     TransportResult,
     check_costs,
     check_feasible,
+    check_masses,
+    check_open,
+    check_penalties,
     check_weights,
 )
+from skrand.transport.partial import check_mass, extended, own_potentials, partial_gap
 from skrand.transport.problem import EntropicTransport
 
 __all__ = ["SinkhornNewtonOT"]
 
 #: Costs above this size (bytes) are not stored, with storage="auto", where that is possible.
 _STORED = 2**31
+_MARGINALS = ("balanced", "unbalanced", "semi-relaxed", "partial")
 #: Normal points of target=None: of a number that does not depend on the data, so that repeating a
 #: row is the same as weighting it.
 _REFERENCE_POINTS = 1024
@@ -51,7 +59,8 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
     """Entropic optimal transport of the data to a target, and the map that comes with it.
 
     `fit` finds the plan P between the data X (weights a) and a target Y (weights b) that minimises
-    ``<P, C> + reg KL(P | a b^T)``, to a stated violation of the marginals or with a warning.
+    ``<P, C> + reg KL(P | a b^T)``, to a stated violation of the marginals or with a warning; with
+    `marginal`, not all mass need be moved.
     `transform` sends a point x to the mean of the target under its own row of the plan; this is
     the barycentric projection at training points and continuous everywhere else.
 
@@ -73,6 +82,19 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
     solver : str or Solver, default="auto"
         A solver registered for the task "entropic-transport" (see ``skrand list
         entropic-transport``), or a solver object.
+    marginal : {"balanced", "unbalanced", "semi-relaxed", "partial"}, default="balanced"
+        What becomes of the weights. "balanced": both are normalised, and both marginals of the plan
+        are exact. "unbalanced": ``rho_a KL(P 1 | a) + rho_b KL(P^T 1 | b)`` is added to the
+        objective instead, with the masses as given, so that outliers and clusters that the other
+        side lacks are left behind. "semi-relaxed": so on one side only. "partial": `mass` is
+        transported, and the rest stays. Weights that are not given are ``1 / n`` each.
+    reg_marginal : float or tuple of two floats, default=1.0
+        The penalties (rho_a, rho_b) of "unbalanced" and "semi-relaxed", positive, in units of the
+        (scaled) costs: mass is left where moving it costs more than about rho_a + rho_b. A number
+        is that of both sides or, with "semi-relaxed", of the target's. ``inf`` holds a side
+        exactly: "semi-relaxed" needs one such side, "unbalanced" allows one.
+    mass : float, default=None
+        Mass to transport with "partial", positive, and less than that of both sides.
     tol : float, default=1e-9
         Violation of the marginals to reach, in L1; for solver "exact", which does not read the
         default, the relative gap.
@@ -82,10 +104,18 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
         In which costs are stored. Sums are in double precision in either case.
     storage : {"auto", "dense", "lazy"}, default="auto"
         Whether costs are stored or computed again in each sweep; the latter needs the metric
-        "sqeuclidean". "auto" stores up to 2 GiB.
+        "sqeuclidean". "auto" stores up to 2 GiB, and whatever "partial" needs.
+    plan_format : {"dense", "csr"}, default="dense"
+        Whether the plan is an array or a sparse one; the latter is never made dense on the way.
+    plan_tol : float, default=1e-12
+        With "csr", entries of at most this share of their row's weight are left out. A plan that
+        its solver has made sparse (solver "exact") is kept as it is.
     score_reg : float, default=None
         Regularisation of the divergence that `score` returns; None is 0.05 times the median cost
         within the target. It does not depend on `reg`, so that values of `reg` can be compared.
+    warm_start : bool, default=False
+        Whether to begin from the potentials of the last `fit`, if it had as many targets. Where
+        these are far off the solver begins anew, one sweep later.
     n_jobs : int, default=None
         Threads inside one fit; None is what OpenMP would use. The result does not depend on it.
     random_state : int, RandomState instance or None, default=None
@@ -96,9 +126,11 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
     Attributes
     ----------
     potentials_ : tuple of ndarray
-        f of shape (n_samples,) and g of shape (n_targets,), with ``a.f = b.g``.
-    plan_ : ndarray of shape (n_samples, n_targets)
-        The plan, made on first use; sparse for solver "exact".
+        f of shape (n_samples,) and g of shape (n_targets,), with
+        ``P_ij = a_i b_j exp((f_i + g_j - C_ij) / reg)`` in units of the scaled costs; if balanced,
+        ``a.f = b.g``.
+    plan_ : ndarray or csr_array of shape (n_samples, n_targets)
+        The plan, made on first use; see `plan_format`.
     target_ : ndarray of shape (n_targets, n_features)
         The target used; absent for precomputed costs.
     cost_ : float
@@ -110,7 +142,8 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
     gap_ : float
         Objective of the plan rounded to its marginals minus the dual value, on first use.
     marginal_error_ : float
-        Violation of both marginals, in L1.
+        Violation of both marginals, in L1; of the conditions of optimality, relative to the mass of
+        the plan, where a penalty replaces them. With "partial" what stays counts as well.
     reg_ : float
         Regularisation in units of the costs as given.
     cost_scale_ : float
@@ -169,11 +202,17 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
         metric_params=None,
         cost_scale=None,
         solver="auto",
+        marginal="balanced",
+        reg_marginal=1.0,
+        mass=None,
         tol=1e-9,
         max_iter=500,
         dtype="float64",
         storage="auto",
+        plan_format="dense",
+        plan_tol=1e-12,
         score_reg=None,
+        warm_start=False,
         n_jobs=None,
         random_state=None,
         verbose=0,
@@ -184,11 +223,17 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
         self.metric_params = metric_params
         self.cost_scale = cost_scale
         self.solver = solver
+        self.marginal = marginal
+        self.reg_marginal = reg_marginal
+        self.mass = mass
         self.tol = tol
         self.max_iter = max_iter
         self.dtype = dtype
         self.storage = storage
+        self.plan_format = plan_format
+        self.plan_tol = plan_tol
         self.score_reg = score_reg
+        self.warm_start = warm_start
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
@@ -210,7 +255,7 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of X.
         target_weight : array-like of shape (n_targets,), default=None
-            Non-negative weights of the target, of the same sum if both are given.
+            Non-negative weights of the target; if balanced and both are given, of the same sum.
         sample_domain : array-like of shape (n_samples,), default=None
             Non-negative where a row of X is of the source, negative where it is of the target.
 
@@ -227,43 +272,58 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
         if self.metric == "precomputed":
             C = validate_data(self, X, dtype=self._dtypes(), ensure_all_finite=False)
             C = check_costs(C)
-            a, b = check_weights(
-                sample_weight, target_weight, C.shape, ("sample_weight", "target_weight")
-            )
-            check_feasible(C, a, b)
+            a, b = self._weights(sample_weight, target_weight, C.shape)
             problem = self._scaled(C, a, b)
         else:
             X = check_magnitude(validate_data(self, X, dtype=[np.float64, np.float32]))
             X, target, sample_weight = self._resolve_target(X, Xt, sample_weight, sample_domain)
-            shape = (len(X), len(target))
-            a, b = check_weights(
-                sample_weight, target_weight, shape, ("sample_weight", "target_weight")
-            )
+            a, b = self._weights(sample_weight, target_weight, (len(X), len(target)))
             self.source_, self.target_ = X, target
             problem = self._points(X, target, a, b)
-        self._problem = problem
-        solution = self._run_solver(problem, lambda x: {"potentials_": x})
+        self._fit(problem)
+        return self
+
+    def _fit(self, problem):
+        """Solve, and set the fitted attributes, in units of the costs as given."""
+        posed, total = problem, 1.0
+        if self.marginal == "partial":
+            posed, total = extended(problem, check_mass(self, self.mass, problem.a, problem.b))
+            problem = replace(problem, C=posed.C[:-1, :-1])
+        elif problem.forbids():
+            check = check_open if problem.relaxed else check_feasible
+            check(problem.C, problem.a, problem.b)
+        if self.warm_start and len(getattr(self, "_last_g", ())) == posed.shape[1]:
+            posed = replace(posed, start=self._last_g)
+
+        def attributes(x):
+            own = own_potentials(x, total, posed.reg) if self.marginal == "partial" else x
+            return {"potentials_": own}
+
+        solution = self._run_solver(posed, attributes)
         extra = solution.extra
-        scale = self.cost_scale_
-        self._solution = TransportResult(problem, solution)
-        self.cost_ = extra["cost"] * scale
-        self.value_ = extra["value"] * scale
-        self.dual_value_ = extra["dual_value"] * scale
+        unit = self.cost_scale_ * total
+        self._problem, self._plan = problem, None
+        self._posed, self._total = TransportResult(posed, solution), total
+        self._last_g = solution.x[1]
+        self.cost_ = extra["cost"] * unit
+        self.value_ = extra["value"] * unit
+        self.dual_value_ = extra["dual_value"] * unit
         self.marginal_error_ = solution.residual
-        self.reg_ = float(self.reg) * scale
+        self.reg_ = float(self.reg) * self.cost_scale_
         self.n_passes_ = solution.oracles.get("passes", 0)
         self.n_newton_ = extra.get("n_newton", 0)
         self.n_sinkhorn_ = extra.get("n_sinkhorn", 0)
         self.n_cg_ = extra.get("n_cg", 0)
         # The regularisation of the potentials: solver "exact" ends at one of its own.
         self._map_reg = extra.get("reg", problem.reg)
-        return self
 
     @property
     def plan_(self):
         """The plan, made when it is first asked for."""
         check_is_fitted(self, "potentials_")
-        return self._solution.plan
+        if self._plan is None:
+            self._plan = self._rows_of_plan(slice(None))
+        return self._plan
 
     def plan(self, rows=None):
         """Return rows of the plan, without making the others.
@@ -275,22 +335,34 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
 
         Returns
         -------
-        plan : ndarray of shape (n_rows, n_targets), sparse for solver "exact"
+        plan : ndarray or csr_array of shape (n_rows, n_targets)
+            See `plan_format`.
         """
         check_is_fitted(self, "potentials_")
         if rows is None:
             return self.plan_
-        if not isinstance(rows, slice):
-            rows = np.asarray(rows)
-        if "plan" in self._solution.solution.extra:
-            return self.plan_[rows]
-        return self._problem.plan(*self.potentials_, rows)
+        return self._rows_of_plan(rows if isinstance(rows, slice) else np.asarray(rows))
+
+    def _rows_of_plan(self, rows):
+        solution = self._posed.solution
+        if "plan" in solution.extra:
+            n, m = self._problem.shape
+            P = sp.csr_array(solution.extra["plan"][:n, :m][rows] * self._total)
+            return P if self.plan_format == "csr" else P.toarray()
+        if self.plan_format == "dense":
+            return self._problem.plan(*self.potentials_, rows)
+        return self._problem.sparse_plan(*self.potentials_, rows, float(self.plan_tol))
 
     @property
     def gap_(self):
         """Bound on the distance to the optimal objective, computed when it is first asked for."""
         check_is_fitted(self, "potentials_")
-        return self._solution.gap * self.cost_scale_
+        posed = self._posed
+        if self.marginal == "partial" and "gap" not in posed.solution.extra:
+            gap = partial_gap(posed.problem, posed.potentials)
+        else:
+            gap = posed.gap
+        return gap * self._total * self.cost_scale_
 
     def transform(self, X):
         """Map points of the source to the target's side.
@@ -370,7 +442,7 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
             raise ValueError(
                 f"X has {X.shape[1]} features, but the target has {target.shape[1]} features."
             )
-        b = self._problem.b
+        b = self._problem.b / self._problem.b.sum()
         a = np.full(len(X), 1.0 / len(X))
         reg = self.score_reg
         within = self._costs(target, target) / self.cost_scale_
@@ -415,6 +487,10 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
         check_integer(self, "max_iter", self.max_iter, 1)
         check_option(self, "dtype", self.dtype, ("float64", "float32"))
         check_option(self, "storage", self.storage, ("auto", "dense", "lazy"))
+        check_option(self, "plan_format", self.plan_format, ("dense", "csr"))
+        check_real(self, "plan_tol", self.plan_tol, 0)
+        check_option(self, "marginal", self.marginal, _MARGINALS)
+        check_boolean(self, "warm_start", self.warm_start)
         check_real(self, "score_reg", self.score_reg, 0, closed="neither", options=(None,))
         check_real(
             self,
@@ -428,7 +504,30 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
             fail_parameter(self, "metric", "a str or a callable", self.metric)
         if self.storage == "lazy" and self.metric != "sqeuclidean":
             fail_parameter(self, "storage", "'auto' or 'dense' with this metric", self.storage)
+        if self.storage == "lazy" and self.marginal == "partial":
+            fail_parameter(self, "storage", "'auto' or 'dense' with partial transport", "lazy")
+        self._penalties()
         check_n_jobs(self, self.n_jobs)
+
+    def _penalties(self):
+        """Return the penalties on both marginals; inf is exact."""
+        if self.marginal in ("balanced", "partial"):
+            return np.inf, np.inf
+        pair = self.reg_marginal
+        if self.marginal == "semi-relaxed" and np.ndim(pair) == 0:
+            pair = (np.inf, pair)
+        pair = check_penalties(self, pair)
+        if self.marginal == "semi-relaxed" and max(pair) < np.inf:
+            allowed = "a float, or a pair with inf on one side, with marginal='semi-relaxed'"
+            fail_parameter(self, "reg_marginal", allowed, self.reg_marginal)
+        return pair
+
+    def _weights(self, a, b, shape):
+        names = ("sample_weight", "target_weight")
+        if self.marginal == "balanced":
+            remedy = "use marginal='unbalanced' or 'partial'"
+            return check_weights(a, b, shape, names, remedy)
+        return check_masses(a, b, shape, names)
 
     def _resolve_target(self, X, Xt, sample_weight, sample_domain):
         """Return source, target and source weights."""
@@ -472,22 +571,23 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
     def _points(self, X, Y, a, b):
         size = len(X) * len(Y) * (4 if self.dtype == "float32" else 8)
         plain = self.metric == "sqeuclidean" and not self.metric_params
-        lazy = self.storage == "lazy" or (self.storage == "auto" and plain and size > _STORED)
-        if not lazy:
+        lazy = plain and size > _STORED and self.marginal != "partial"
+        if self.storage != "lazy" and not (self.storage == "auto" and lazy):
             return self._scaled(check_costs(self._costs(X, Y)), a, b)
         X, Y = X.astype(np.float64), Y.astype(np.float64)
-        problem = EntropicTransport(X=X, Y=Y, a=a, b=b, reg=float(self.reg))
-        self.cost_scale_ = self._scale(problem)
-        return EntropicTransport(
-            X=X, Y=Y, a=a, b=b, reg=float(self.reg), scale=1.0 / self.cost_scale_
-        )
+        self.cost_scale_ = self._scale(EntropicTransport(X=X, Y=Y, a=a, b=b, reg=1.0))
+        return self._state(a, b, X=X, Y=Y, scale=1.0 / self.cost_scale_)
 
     def _scaled(self, C, a, b):
         self.cost_scale_ = self._scale(EntropicTransport(C=C, a=a, b=b, reg=1.0))
         if self.cost_scale_ != 1.0:
             C = C / self.cost_scale_
-        C = C.astype(self.dtype, copy=False)
-        return EntropicTransport(C=C, a=a, b=b, reg=float(self.reg))
+        return self._state(a, b, C=C.astype(self.dtype, copy=False))
+
+    def _state(self, a, b, **costs):
+        """Return the problem on these costs."""
+        penalties = self._penalties()
+        return EntropicTransport(a=a, b=b, reg=float(self.reg), reg_marginal=penalties, **costs)
 
     def _scale(self, problem):
         """Return what costs are divided by; for the median, of at most a million pairs."""

@@ -14,11 +14,20 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
 
 from skrand import registry
-from skrand._validation import check_real
+from skrand._validation import check_real, fail_parameter
 from skrand.base import Solution
 from skrand.transport.problem import EntropicTransport
 
-__all__ = ["TransportResult", "check_costs", "check_weights", "solve"]
+__all__ = [
+    "TransportResult",
+    "check_costs",
+    "check_feasible",
+    "check_masses",
+    "check_open",
+    "check_penalties",
+    "check_weights",
+    "solve",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,35 +176,63 @@ def check_costs(C: Any) -> np.ndarray:
     return C
 
 
-def check_weights(
+def check_masses(
     a: Any, b: Any, shape: tuple[int, int], names: tuple[str, str] = ("a", "b")
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return both weights with sum 1, or raise."""
-    sides = []
-    for weights, size, name in zip((a, b), shape, names, strict=True):
-        if weights is None:
-            sides.append(None)
-            continue
-        weights = check_array(weights, ensure_2d=False, dtype=np.float64, input_name=name)
-        if weights.shape != (size,):
-            raise ValueError(f"{name} must have shape ({size},). Got {weights.shape}.")
-        if weights.min() < 0:
-            raise ValueError(f"{name} must be non-negative. Got {weights.min()}.")
-        if not weights.max() > 0:
-            raise ValueError(f"{name} must have a positive entry. Got all zeros.")
-        sides.append(weights)
-    first, second = sides
-    if first is not None and second is not None:
-        difference = abs(first.sum() - second.sum())
-        if difference > 1e-8 * first.sum():
-            raise ValueError(
-                f"The mass of {names[0]} ({first.sum():.6g}) is not that of {names[1]} "
-                f"({second.sum():.6g}). Balanced transport needs equal masses: divide both by "
-                "their sums, or use skrand.transport.solve_unbalanced."
-            )
-    first = np.full(shape[0], 1.0 / shape[0]) if first is None else first / first.sum()
-    second = np.full(shape[1], 1.0 / shape[1]) if second is None else second / second.sum()
+    """Return both masses as they are, ``1 / n`` each where they are None, or raise."""
+    first, second = (
+        np.full(size, 1.0 / size) if masses is None else _check_side(masses, size, name)
+        for masses, size, name in zip((a, b), shape, names, strict=True)
+    )
     return first, second
+
+
+def check_weights(
+    a: Any,
+    b: Any,
+    shape: tuple[int, int],
+    names: tuple[str, str] = ("a", "b"),
+    remedy: str = "use skrand.transport.solve_unbalanced",
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return both weights with sum 1, or raise; `remedy` is what to do about different sums."""
+    first, second = check_masses(a, b, shape, names)
+    difference = abs(first.sum() - second.sum())
+    if a is not None and b is not None and difference > 1e-8 * first.sum():
+        raise ValueError(
+            f"The mass of {names[0]} ({first.sum():.6g}) is not that of {names[1]} "
+            f"({second.sum():.6g}). Balanced transport needs equal masses: divide both by "
+            f"their sums, or {remedy}."
+        )
+    return first / first.sum(), second / second.sum()
+
+
+def _check_side(masses: Any, size: int, name: str) -> np.ndarray:
+    masses = check_array(masses, ensure_2d=False, dtype=np.float64, input_name=name)
+    if masses.shape != (size,):
+        raise ValueError(f"{name} must have shape ({size},). Got {masses.shape}.")
+    if masses.min() < 0:
+        raise ValueError(f"{name} must be non-negative. Got {masses.min()}.")
+    if not masses.max() > 0:
+        raise ValueError(f"{name} must have a positive entry. Got all zeros.")
+    return masses
+
+
+def check_penalties(owner: object, reg_marginal: Any) -> tuple[float, float]:
+    """Return the penalties on both marginals, or raise; at least one of them is finite."""
+    pair = (reg_marginal, reg_marginal) if np.ndim(reg_marginal) == 0 else tuple(reg_marginal)
+    if len(pair) != 2:
+        fail_parameter(owner, "reg_marginal", "a float or a pair of floats", reg_marginal)
+    first, second = (check_real(owner, "reg_marginal", r, 0, np.inf, "right") for r in pair)
+    if min(first, second) == np.inf:
+        fail_parameter(owner, "reg_marginal", "positive, and finite on one side", reg_marginal)
+    return first, second
+
+
+def check_open(C: np.ndarray, a: np.ndarray, b: np.ndarray) -> None:
+    """Raise if a row or column that has mass has no finite cost."""
+    finite = np.isfinite(C[np.ix_(a > 0, b > 0)])
+    if not (finite.any(axis=0).all() and finite.any(axis=1).all()):
+        raise ValueError("There is no finite-cost plan for a row or column of infinite costs.")
 
 
 def check_feasible(C: np.ndarray, a: np.ndarray, b: np.ndarray) -> None:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_array
 
 from skrand._validation import check_n_jobs, check_real, fail_parameter
-from skrand.transport.functions import check_costs, check_feasible
-from skrand.transport.problem import EntropicTransport
+from skrand.transport.functions import check_costs, check_feasible, check_masses
+from skrand.transport.problem import EntropicTransport, ratio
 from skrand.transport.solvers import AnnealedNewton
 
 __all__ = ["PartialResult", "solve_partial"]
@@ -91,36 +90,68 @@ def solve_partial(C, a, b, mass, reg=0.05, *, tol=1e-10, max_iter=500, n_jobs=No
     """
     owner = "solve_partial"
     C = check_costs(C).astype(np.float64)
-    a, b = (
-        check_array(w, ensure_2d=False, dtype=np.float64, input_name=name)
-        for w, name in ((a, "a"), (b, "b"))
-    )
-    if a.shape != (C.shape[0],) or b.shape != (C.shape[1],):
-        raise ValueError(f"a and b must have the shapes of C, {C.shape}. Got {a.shape}, {b.shape}.")
-    if min(a.min(), b.min()) < 0:
-        raise ValueError("a and b must be non-negative.")
-    mass = check_real(owner, "mass", mass, 0, closed="neither")
-    if mass >= min(a.sum(), b.sum()):
-        fail_parameter(owner, "mass", f"less than both sums, {a.sum():.6g}, {b.sum():.6g}", mass)
+    a, b = check_masses(a, b, C.shape)
+    mass = check_mass(owner, mass, a, b)
     reg = check_real(owner, "reg", reg, 0, closed="neither")
-    n, m = C.shape
-    extended = np.zeros((n + 1, m + 1))
-    extended[:n, :m] = C
-    extended[n, m] = np.inf
-    total = a.sum() + b.sum() - mass
-    rows, columns = np.append(a, b.sum() - mass) / total, np.append(b, a.sum() - mass) / total
-    if not np.isfinite(C).all():
-        # With finite costs there always is a plan.
-        check_feasible(extended, rows, columns)
-    problem = EntropicTransport(C=extended, a=rows, b=columns, reg=reg)
+    problem = EntropicTransport(C=C, a=a, b=b, reg=reg)
+    posed, total = extended(problem, mass)
     solver = AnnealedNewton(tol=tol, max_iter=max_iter, n_jobs=check_n_jobs(owner, n_jobs))
-    solution = solver.solve(problem)
+    solution = solver.solve(posed)
     if not solution.converged:
         warnings.warn(
             f"solve_partial did not converge in {solution.n_iter} steps. {solution.message}",
             ConvergenceWarning,
             stacklevel=2,
         )
-    plan = total * problem.plan(*solution.x)[:n, :m]
-    cost = float((plan * np.where(np.isfinite(C), C, 0.0)).sum())
+    plan = problem.plan(*own_potentials(solution.x, total, reg))
+    cost = total * solution.extra["cost"]
     return PartialResult(plan, cost, solution.residual, solution.converged, solution.n_iter)
+
+
+def check_mass(owner: object, mass: float, a: np.ndarray, b: np.ndarray) -> float:
+    """Return `mass` if it is positive and less than both sums, or raise."""
+    mass = check_real(owner, "mass", mass, 0, closed="neither")
+    if mass >= min(a.sum(), b.sum()):
+        fail_parameter(owner, "mass", f"less than both sums, {a.sum():.6g}, {b.sum():.6g}", mass)
+    return mass
+
+
+def extended(problem: EntropicTransport, mass: float) -> tuple[EntropicTransport, float]:
+    """Return the balanced problem with a row and a column for what stays, and its mass."""
+    a, b, (n, m) = problem.a, problem.b, problem.shape
+    C = np.zeros((n + 1, m + 1), dtype=problem.C.dtype)
+    C[:n, :m] = problem.C
+    C[n, m] = np.inf
+    total = float(a.sum() + b.sum() - mass)
+    rows, columns = np.append(a, b.sum() - mass) / total, np.append(b, a.sum() - mass) / total
+    if problem.forbids():
+        # With finite costs there always is a plan.
+        check_feasible(C, rows, columns)
+    return EntropicTransport(C=C, a=rows, b=columns, reg=problem.reg), total
+
+
+def own_potentials(
+    x: tuple[np.ndarray, np.ndarray], total: float, reg: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the potentials of the problem that was extended, whose masses are not normalised."""
+    shift = 0.5 * reg * np.log(total)
+    return x[0][:-1] - shift, x[1][:-1] - shift
+
+
+def partial_gap(posed: EntropicTransport, x: tuple[np.ndarray, np.ndarray]) -> float:
+    """Return the gap of an extended problem, from a plan that leaves its forbidden pair empty.
+
+    The plan between the points is scaled down to the masses, and what it then lacks of the mass to
+    transport is spread over what is left of both sides. Needs the whole plan.
+    """
+    P = posed.plan(*x)
+    own, a, b = P[:-1, :-1], posed.a[:-1], posed.b[:-1]
+    mass = 1.0 - posed.a[-1] - posed.b[-1]
+    own *= np.minimum(1.0, ratio(a, own.sum(axis=1)))[:, None]
+    own *= np.minimum(1.0, ratio(b, own.sum(axis=0)))
+    own *= min(1.0, mass / own.sum())
+    left, right = (np.maximum(w - own.sum(axis=k), 0.0) for w, k in ((a, 1), (b, 0)))
+    own += np.outer(left, right) * ((mass - own.sum()) / (left.sum() * right.sum()))
+    P[:-1, -1], P[-1, :-1] = (np.maximum(w - own.sum(axis=k), 0.0) for w, k in ((a, 1), (b, 0)))
+    P[-1, -1] = 0.0
+    return posed.objective(P) - float((posed.a * x[0]).sum() + (posed.b * x[1]).sum())

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from scipy.optimize import linprog
 from scipy.special import logsumexp
 
@@ -38,6 +39,12 @@ class EntropicTransport(Problem):
         Points, if there is no `C`.
     scale : float, default=1.0
         Factor on the squared distances.
+    reg_marginal : tuple of two floats, default=(inf, inf)
+        Penalties (rho_a, rho_b) in ``rho_a KL(P 1 | a) + rho_b KL(P^T 1 | b)``, which is added to
+        the objective; ``inf`` holds a marginal exactly. If one is finite, a and b are masses of
+        any sum.
+    start : ndarray of shape (m,), optional
+        Column potentials near the answer's, from which to begin.
     """
 
     task = "entropic-transport"
@@ -49,6 +56,13 @@ class EntropicTransport(Problem):
     X: np.ndarray | None = None
     Y: np.ndarray | None = None
     scale: float = 1.0
+    reg_marginal: tuple[float, float] = (np.inf, np.inf)
+    start: np.ndarray | None = None
+
+    @property
+    def relaxed(self) -> bool:
+        """Whether a marginal is held by a penalty only."""
+        return min(self.reg_marginal) < np.inf
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -81,20 +95,24 @@ class EntropicTransport(Problem):
         return max(spread, np.finfo(np.float64).tiny)
 
     def restrict(self, rows: Any, columns: Any) -> EntropicTransport:
-        """Return the problem on some rows and columns, whose weights are normalised again."""
+        """Return the problem on some rows and columns; balanced weights are normalised again."""
         a, b = self.a[rows], self.b[columns]
+        if not self.relaxed:
+            a, b = a / a.sum(), b / b.sum()
         return EntropicTransport(
             C=None if self.C is None else np.ascontiguousarray(self.C[rows][:, columns]),
-            a=a / a.sum(),
-            b=b / b.sum(),
+            a=a,
+            b=b,
             reg=self.reg,
             X=None if self.X is None else self.X[rows],
             Y=None if self.Y is None else self.Y[columns],
             scale=self.scale,
+            reg_marginal=self.reg_marginal,
+            start=None if self.start is None else self.start[columns],
         )
 
     def transpose(self) -> EntropicTransport:
-        """Return the problem with rows and columns exchanged."""
+        """Return the problem with rows and columns exchanged, and no start."""
         return EntropicTransport(
             C=None if self.C is None else np.ascontiguousarray(self.C.T),
             a=self.b,
@@ -103,6 +121,7 @@ class EntropicTransport(Problem):
             X=self.Y,
             Y=self.X,
             scale=self.scale,
+            reg_marginal=self.reg_marginal[::-1],
         )
 
     def forbids(self) -> bool:
@@ -143,36 +162,112 @@ class EntropicTransport(Problem):
         exponent = (g - self.costs(rows)) + f[rows][:, None]
         return self.a[rows][:, None] * self.b * np.exp(np.minimum(exponent / self.reg, 700.0))
 
+    def sparse_plan(self, f: np.ndarray, g: np.ndarray, rows: Any, tol: float) -> sp.csr_array:
+        """Return rows of the plan without the entries of at most `tol` times their row's weight."""
+        index = np.arange(len(self.a))[rows]
+        parts = []
+        for block in self.blocks():
+            if len(part := index[block]):
+                P = self.plan(f, g, part)
+                parts.append(sp.csr_array(np.where(self.a[part][:, None] * tol < P, P, 0.0)))
+        return sp.csr_array(sp.vstack(parts)) if parts else sp.csr_array((0, len(self.b)))
+
     def gap(self, f: np.ndarray, g: np.ndarray) -> float:
         """Return the objective of the plan rounded to its marginals, minus the dual value.
 
         Rounding scales rows, then columns, down to their marginals and adds a rank-one rest
         (Altschuler, Weed, Rigollet, NIPS 2017, arXiv:1705.09634). The gap bounds how far either
-        is from optimal. Costs three sweeps in NumPy.
+        is from optimal; it is infinite if that rest falls on a forbidden pair. Costs three sweeps
+        in NumPy.
         """
+        if self.relaxed:
+            return self._relaxed_gap(f, g)
         row_sum = np.concatenate([self.plan(f, g, rows).sum(axis=1) for rows in self.blocks()])
-        x = np.minimum(1.0, _ratio(self.a, row_sum))
+        x = np.minimum(1.0, ratio(self.a, row_sum))
         column_sum = np.zeros(len(self.b))
         for rows in self.blocks():
             column_sum += x[rows] @ self.plan(f, g, rows)
-        y = np.minimum(1.0, _ratio(self.b, column_sum))
+        y = np.minimum(1.0, ratio(self.b, column_sum))
         rest = np.maximum(self.b - y * column_sum, 0.0)
         primal = 0.0
         for rows in self.blocks():
             P = self.plan(f, g, rows) * x[rows][:, None] * y
             missing = np.maximum(self.a[rows] - P.sum(axis=1), 0.0)
             P += np.outer(missing, rest / max(rest.sum(), np.finfo(float).tiny))
-            C = self.costs(rows)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                log = np.log(P) - np.log(self.a[rows])[:, None] - np.log(self.b)
-                terms = np.where(P > 0, P * (C + self.reg * log), 0.0)
-            primal += float(terms.sum())
-        # The masses of the plan and of a b^T are both 1, so KL is the sum of P log(P / ab).
+            primal += self.objective(P, rows)
         return primal - float((self.a * f).sum() + (self.b * g).sum())
 
+    def objective(self, P: np.ndarray, rows: Any = slice(None)) -> float:
+        """Return what rows of a balanced plan add to the objective.
 
-def _ratio(wanted: np.ndarray, seen: np.ndarray) -> np.ndarray:
+        The masses of the plan and of a b^T are both 1, so KL is the sum of ``P log(P / ab)``.
+        """
+        with np.errstate(divide="ignore", invalid="ignore"):
+            log = np.log(P) - np.log(self.a[rows])[:, None] - np.log(self.b)
+            terms = np.where(P > 0, P * (self.costs(rows) + self.reg * log), 0.0)
+        return float(terms.sum())
+
+    def _relaxed_gap(self, f: np.ndarray, g: np.ndarray) -> float:
+        """Return the same where a penalty allows any row sums, or any column sums."""
+        rho_a, rho_b = self.reg_marginal
+        rows, columns = self._marginals(f, g)
+        dual = self.relaxed_dual(f, g, float(rows.sum()))
+        # Scaling one side makes the exact marginal exact, if there is one.
+        if rho_a == np.inf:
+            f = f + self.reg * np.log(ratio(self.a, rows))
+        if rho_b == np.inf:
+            g = g + self.reg * np.log(ratio(self.b, columns))
+        if np.inf in (rho_a, rho_b):
+            rows, columns = self._marginals(f, g)
+        return self.relaxed_value(f, g, rows, columns) - dual
+
+    def _marginals(self, f: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rows, columns = np.empty(len(self.a)), np.zeros(len(self.b))
+        for block in self.blocks():
+            P = self.plan(f, g, block)
+            rows[block] = P.sum(axis=1)
+            columns += P.sum(axis=0)
+        return rows, columns
+
+    def relaxed_value(
+        self, f: np.ndarray, g: np.ndarray, rows: np.ndarray, columns: np.ndarray
+    ) -> float:
+        """Return the objective of the plan of f and g, given its marginals."""
+        entropy = self.reg * (float(rows.sum()) - float(self.a.sum() * self.b.sum()))
+        value = float((rows * f).sum() + (columns * g).sum()) - entropy
+        for rho, seen, wanted in zip(
+            self.reg_marginal, (rows, columns), (self.a, self.b), strict=True
+        ):
+            if rho < np.inf:
+                log = np.log(ratio(seen, wanted), out=np.zeros_like(seen), where=seen > 0)
+                value += rho * float((seen * log - seen + wanted).sum())
+        return value
+
+    def relaxed_dual(self, f: np.ndarray, g: np.ndarray, mass: float) -> float:
+        """Return the dual objective, given the mass of the plan of f and g."""
+        value = self.reg * (float(self.a.sum() * self.b.sum()) - mass)
+        for rho, potential, weights in zip(
+            self.reg_marginal, (f, g), (self.a, self.b), strict=True
+        ):
+            value += penalty(weights, potential, rho)
+        return value
+
+
+def penalty(weights: np.ndarray, potential: np.ndarray, rho: float) -> float:
+    """Minus the conjugate of the penalty: ``rho sum w (1 - exp(-p / rho))``, or ``w.p`` at inf."""
+    if rho == np.inf:
+        return float((weights * potential).sum())
+    return float(-rho * (weights * np.expm1(np.clip(-potential / rho, -600.0, 600.0))).sum())
+
+
+def ratio(wanted: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Return `wanted` over `seen`, and 1 where nothing is seen."""
     return np.divide(wanted, seen, out=np.ones_like(wanted), where=seen > 0)
+
+
+def balanced_only(problem: EntropicTransport) -> str | None:
+    """Say why a solver for exact marginals cannot solve `problem`, or None if it can."""
+    return "It holds both marginals exactly, and these have a penalty" if problem.relaxed else None
 
 
 def row_potentials(C: np.ndarray, logb: np.ndarray, g: np.ndarray, reg: float) -> np.ndarray:
@@ -244,7 +339,7 @@ class EntropicTransportTask(Task):
     _SIZES = {"tiny": 12, "small": 300, "medium": 1000, "large": 3000}
 
     def instances(self, size: str = "tiny", seed: int = 0) -> Iterator[Instance]:
-        """Yield points, random costs, weights with zeros, forbidden pairs, float32 and lazy."""
+        """Yield points, random costs, weights with zeros, forbidden pairs, relaxed marginals ..."""
         n = self._SIZES[size]
         m = n + n // 4
         rng = np.random.default_rng(seed)
@@ -265,9 +360,17 @@ class EntropicTransportTask(Task):
         yield Instance("float32", single, frozenset({"float32"}))
         lazy = EntropicTransport(X=X, Y=Y, a=a, b=b, reg=0.1)
         yield Instance("lazy", lazy, frozenset({"lazy"}))
+        start = 0.1 * rng.standard_normal(m)
+        started = EntropicTransport(C=C, a=a, b=b, reg=0.1, start=start)
+        yield Instance("started", started, frozenset({"warm-start"}))
+        for name, rho in (("unbalanced", (0.5, 1.0)), ("semi-relaxed", (0.5, np.inf))):
+            relaxed = EntropicTransport(C=C, a=2 * u, b=v, reg=0.1, reg_marginal=rho)
+            yield Instance(name, relaxed, frozenset({"unbalanced", "sample-weight"}))
 
     def reference(self, problem: EntropicTransport) -> Solution:
-        """Solve by dense Newton on the semi-dual in plain NumPy, after many Sinkhorn steps."""
+        """Solve in plain NumPy: Sinkhorn steps, then dense Newton if both marginals are exact."""
+        if problem.relaxed:
+            return _scaling(problem)
         reduced = problem.positive()
         C, eps, a, b = reduced.costs(), reduced.reg, reduced.a, reduced.b
         logb, g = np.log(b), np.zeros(len(b))
@@ -307,7 +410,12 @@ class EntropicTransportTask(Task):
             )
             return {"marginal_error": float(error), "gap": max(0.0, float(solution.extra["gap"]))}
         P = problem.plan(*solution.x)
-        error = np.abs(P.sum(axis=1) - problem.a).sum() + np.abs(P.sum(axis=0) - problem.b).sum()
+        error, sides = 0.0, (problem.a, problem.b)
+        for axis, (weights, potential) in enumerate(zip(sides, solution.x, strict=True)):
+            wanted = weights * np.exp(-potential / problem.reg_marginal[axis])
+            error += np.abs(P.sum(axis=1 - axis) - wanted).sum()
+        if problem.relaxed:
+            error /= P.sum()
         return {
             "marginal_error": float(error),
             "value_error": abs(solution.extra["value"] - reference.extra["value"]) / size,
@@ -339,6 +447,34 @@ class EntropicTransportTask(Task):
         if error > spread * (solution.residual + reference.residual + 1e-10):
             return f"the value is {error:.1e} away from the reference"
         return None
+
+
+def _scaling(problem: EntropicTransport) -> Solution:
+    """Solve a relaxed problem by Sinkhorn's steps, each damped by its penalty."""
+    C, reg = problem.costs(), problem.reg
+    damping = [1.0 + reg / rho for rho in problem.reg_marginal]
+    with np.errstate(divide="ignore"):
+        loga, logb = np.log(problem.a), np.log(problem.b)
+    f, g = np.zeros(len(loga)), np.zeros(len(logb))
+    for _ in range(5000):
+        old = g
+        f = row_potentials(C, logb, g, reg) / damping[0]
+        g = row_potentials(C.T, loga, f, reg) / damping[1]
+        if np.abs(g - old).max() < 1e-15:
+            break
+    P = problem.plan(f, g)
+    rows, columns = P.sum(axis=1), P.sum(axis=0)
+    return Solution(
+        x=(f, g),
+        converged=True,
+        residual=1e-13,
+        solver="numpy-scaling",
+        extra={
+            "cost": float((P * C).sum()),
+            "value": problem.relaxed_value(f, g, rows, columns),
+            "dual_value": problem.relaxed_dual(f, g, float(P.sum())),
+        },
+    )
 
 
 def _linear_program(problem: EntropicTransport) -> float:

@@ -15,8 +15,10 @@ import numpy as np
 
 from skrand._ext import transport as _kernels
 
-__all__ = ["Newton", "SemiDual", "State", "rounding_floor"]
+__all__ = ["NEAR", "Newton", "SemiDual", "State", "rounding_floor"]
 
+#: A start whose violation is less than this is taken as it is.
+NEAR = 0.5
 _UNIT = np.finfo(np.float64).eps / 2
 #: Entries of a row below exp(_CUT) of its sum are zero to double precision for any row length.
 _CUT = -60.0
@@ -114,8 +116,13 @@ class SemiDual:
         return float(state.entries[3][: len(self.b)].sum())
 
     def start(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return zero potentials: the kernel finds its own shift where they do not do."""
-        return np.zeros(len(self.b)), np.zeros(len(self.a))
+        """Return the potentials to begin from, the problem's g or zero, and f zero.
+
+        The kernel finds its own shift where that f does not do.
+        """
+        start = self.problem.start
+        g = np.zeros(len(self.b)) if start is None else np.array(start, dtype=np.float64)
+        return g, np.zeros(len(self.a))
 
     def sinkhorn_step(self, state: State, omega: float = 1.0) -> np.ndarray:
         """Return g after an (over-relaxed) Sinkhorn update, which the sweep has paid for."""

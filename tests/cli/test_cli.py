@@ -167,7 +167,7 @@ def test_standard_output_is_data():
             ["list", "--can", "sprase"],
             "skrand: Unknown capability 'sprase'. Did you mean 'sparse'? Known: deterministic, "
             "float32, inductive, l1-loss, lazy, lp-loss, missing, multi-output, partial-fit, "
-            "sample-weight, sparse, warm-start.",
+            "sample-weight, sparse, unbalanced, warm-start.",
         ),
         (
             ["bench", "least-square"],

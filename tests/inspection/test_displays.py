@@ -76,7 +76,7 @@ def test_lines_are_the_heaviest_pairs(data, solver):
     X, Y = data
     model = SinkhornNewtonOT(0.1, target=Y, solver=solver).fit(X)
     display = TransportPlanDisplay.from_estimator(model, max_lines=20)
-    plan = model.plan_ if solver == "auto" else model.plan_.toarray()
+    plan = model.plan_
     least = np.sort(plan, axis=None)[-20]
     segments = np.array(display.lines_.get_segments())
     assert len(segments) == 20

@@ -42,7 +42,7 @@ BROKEN = {
     "not have. Did you mean 'skrand_entries'? The only hook is skrand_entries() -> list[Entry].",
     "bad_entry": "The 'capabilities' field of Entry 'misspelt' must be a subset of deterministic, "
     "float32, inductive, l1-loss, lazy, lp-loss, missing, multi-output, partial-fit, "
-    "sample-weight, sparse, warm-start. Got 'sprase' instead. Did you mean 'sparse'?",
+    "sample-weight, sparse, unbalanced, warm-start. Got 'sprase' instead. Did you mean 'sparse'?",
 }
 
 

@@ -8,7 +8,8 @@ from skrand._validation import check_boolean, check_integer, check_n_jobs, check
 from skrand.base import Monitor, Solution, Solver
 from skrand.linalg.threads import effective_n_jobs
 from skrand.transport.problem import EntropicTransport, finish
-from skrand.transport.semidual import Newton, SemiDual, State, rounding_floor
+from skrand.transport.relaxed import solve_relaxed
+from skrand.transport.semidual import NEAR, Newton, SemiDual, State, rounding_floor
 
 __all__ = ["AnnealedNewton"]
 
@@ -35,6 +36,9 @@ class AnnealedNewton(Solver):
     convergence. The potentials of two regularisations predict those of the next. From 2000 rows and
     columns on, the first regularisations are solved on a random fourth of both (the same for every
     problem of that shape), and the soft minima of its potentials start the whole problem.
+
+    Penalties on the marginals change the weights of the rows and add a diagonal to the Newton
+    system, no more; a sweep then is two.
 
     Cost: ``O(n m)`` flops and one exponential a pair for each sweep, some 20 to 40 sweeps for a
     regularisation of ``1e-3`` times the largest cost, and sparse products. Memory: the kept
@@ -86,6 +90,8 @@ class AnnealedNewton(Solver):
         max_iter = check_integer(self, "max_iter", self.max_iter, 1)
         check_boolean(self, "anneal", self.anneal)
         threads = effective_n_jobs(check_n_jobs(self, self.n_jobs))
+        if problem.relaxed:
+            return solve_relaxed(problem, tol, max_iter, self.anneal, threads, monitor)
         dual = SemiDual(problem.positive(), threads)
         newton = monitored_newton(problem, dual, max_iter, monitor)
         state = annealed(newton, dual, problem.reg, tol, self.anneal)
@@ -127,8 +133,14 @@ def monitored_newton(
 
 
 def annealed(newton: Newton, dual: SemiDual, reg: float, tol: float, anneal: bool = True) -> State:
-    """Run Newton along regularisations that fall geometrically, down to `reg`."""
+    """Run Newton along regularisations that fall geometrically, down to `reg`.
+
+    From a start that is good enough, at `reg` only.
+    """
     stages = [reg]
+    if anneal and dual.problem.start is not None:
+        g, f = dual.start()
+        anneal = dual.state(g, reg, f).error > NEAR
     while anneal and stages[-1] * RATIO < dual.spread / 5:
         stages.append(stages[-1] * (SMALL_RATIO if stages[-1] < dual.spread * SMALL else RATIO))
     state = _descend(newton, dual, stages[::-1], tol)[-1]
@@ -147,8 +159,8 @@ def _descend(
     Stops where the rows' masses are spread over fewer than `least` columns.
     """
     states: list[State] = []
-    start = dual.start()
     problem = dual.problem
+    start = dual.start() if len(stages) == 1 else (np.zeros(len(dual.b)), np.zeros(len(dual.a)))
     if len(stages) > 1 and min(problem.shape) >= COARSE and not problem.forbids():
         stages, start = _sampled_start(newton, dual, stages)
     for eps in stages:

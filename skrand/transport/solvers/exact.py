@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from skrand._validation import check_integer, check_n_jobs, check_real
 from skrand.base import Monitor, Solution, Solver
 from skrand.linalg.threads import effective_n_jobs
-from skrand.transport.problem import EntropicTransport
+from skrand.transport.problem import EntropicTransport, balanced_only
 from skrand.transport.semidual import SemiDual, State
 from skrand.transport.solvers.auto import annealed, monitored_newton
 
@@ -49,7 +49,7 @@ class Exact(Solver):
     Examples
     --------
     >>> import numpy as np
-    >>> from skrand.transport import EntropicTransport
+    >>> from skrand.transport import EntropicTransport, balanced_only
     >>> from skrand.transport.solvers import Exact
     >>> C = np.array([[0.0, 1.0], [1.0, 0.0]])
     >>> half = np.full(2, 0.5)
@@ -65,6 +65,10 @@ class Exact(Solver):
         self.tol = tol
         self.max_iter = max_iter
         self.n_jobs = n_jobs
+
+    def supports(self, problem: EntropicTransport) -> str | None:
+        """Refuse marginals that are held by a penalty."""
+        return balanced_only(problem)
 
     def _solve(
         self, problem: EntropicTransport, rng: np.random.Generator, monitor: Monitor

@@ -7,7 +7,7 @@ import numpy as np
 from skrand._validation import check_integer, check_n_jobs, check_real
 from skrand.base import Monitor, Solution, Solver
 from skrand.linalg.threads import effective_n_jobs
-from skrand.transport.problem import EntropicTransport, finish
+from skrand.transport.problem import EntropicTransport, balanced_only, finish
 from skrand.transport.semidual import SemiDual
 
 __all__ = ["Sinkhorn"]
@@ -59,6 +59,10 @@ class Sinkhorn(Solver):
         self.max_iter = max_iter
         self.omega = omega
         self.n_jobs = n_jobs
+
+    def supports(self, problem: EntropicTransport) -> str | None:
+        """Refuse marginals that are held by a penalty."""
+        return balanced_only(problem)
 
     def _solve(
         self, problem: EntropicTransport, rng: np.random.Generator, monitor: Monitor

@@ -9,7 +9,7 @@ from scipy.sparse.linalg import LinearOperator, cg
 from skrand._validation import check_integer, check_n_jobs, check_real
 from skrand.base import Monitor, Solution, Solver
 from skrand.linalg.threads import effective_n_jobs, single_threaded_blas
-from skrand.transport.problem import EntropicTransport, finish
+from skrand.transport.problem import EntropicTransport, balanced_only, finish
 from skrand.transport.semidual import SemiDual, State
 
 __all__ = ["SNS"]
@@ -74,10 +74,10 @@ class SNS(Solver):
         return self.max_iter
 
     def supports(self, problem: EntropicTransport) -> str | None:
-        """Refuse costs that are not stored: the published method works on whole plans."""
+        """Refuse costs that are not stored (it works on whole plans), and relaxed marginals."""
         if problem.C is None:
             return "It needs a stored cost matrix, and these costs are computed on the way"
-        return None
+        return balanced_only(problem)
 
     def _solve(
         self, problem: EntropicTransport, rng: np.random.Generator, monitor: Monitor
