@@ -459,6 +459,19 @@ def _transport() -> list[Entry]:
             demo=f"{at}.demo:sinkhorn_newton_ot",
             since="0.1",
         ),
+        Entry(
+            kind="estimator",
+            name="OTAdapter",
+            target=f"{at}.adapter:OTAdapter",
+            summary="Trains where the labels are, predicts where the data went",
+            capabilities={"float32", "inductive"},
+            reference=(
+                "N. Courty, R. Flamary, D. Tuia, A. Rakotomamonjy. Optimal Transport for Domain "
+                "Adaptation. IEEE Transactions on Pattern Analysis and Machine Intelligence 39(9), "
+                "2017. arXiv:1507.00504"
+            ),
+            since="0.1",
+        ),
         solver(
             name="auto",
             target=f"{at}.solvers.auto:AnnealedNewton",

@@ -8,9 +8,12 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skrand._validation import check_option
 from skrand.transport.estimator import SinkhornNewtonOT
 
 __all__ = ["OTAdapter"]
+
+_DIRECTIONS = ("source_to_target", "target_to_source")
 
 
 def _estimator_has(name):
@@ -25,7 +28,7 @@ class OTAdapter(MetaEstimatorMixin, BaseEstimator):
     """Fit an estimator on source data transported to the target; predict on raw target data.
 
     A transport step in a Pipeline would move the target data, too, at prediction time. This
-    meta-estimator moves the training data only.
+    meta-estimator moves the training data only or, the other way round, the data to predict only.
 
     Parameters
     ----------
@@ -33,12 +36,17 @@ class OTAdapter(MetaEstimatorMixin, BaseEstimator):
         What is trained on the transported data; None is the nearest neighbour's class.
     transport : SinkhornNewtonOT, default=None
         How data are transported, with a `target` unless `fit` is given one; None is
-        ``SinkhornNewtonOT()``.
+        ``SinkhornNewtonOT(random_state=0)``, of which only the normal target that it falls back to
+        depends on the seed.
+    direction : {"source_to_target", "target_to_source"}, default="source_to_target"
+        What is moved. "source_to_target": the training data, so that the estimator lives where it
+        is used. "target_to_source": the data to predict, by the inverse map, so that an estimator
+        of the raw source is used as it is.
 
     Attributes
     ----------
     estimator_ : estimator
-        Fitted on the transported data.
+        Fitted on the transported source, or on the raw one if the target is moved.
     transport_ : SinkhornNewtonOT
         Fitted transport.
     n_features_in_ : int
@@ -65,9 +73,10 @@ class OTAdapter(MetaEstimatorMixin, BaseEstimator):
     True
     """
 
-    def __init__(self, estimator=None, *, transport=None):
+    def __init__(self, estimator=None, *, transport=None, direction="source_to_target"):
         self.estimator = estimator
         self.transport = transport
+        self.direction = direction
 
     def fit(self, X, y, *, Xt=None, sample_domain=None):
         """Transport the source to the target and fit the estimator there.
@@ -87,46 +96,56 @@ class OTAdapter(MetaEstimatorMixin, BaseEstimator):
         -------
         self : object
         """
+        check_option(self, "direction", self.direction, _DIRECTIONS)
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32])
-        transport = SinkhornNewtonOT() if self.transport is None else clone(self.transport)
+        # With a seed: of two fits without a target, each would else have a reference of its own.
+        given = self.transport is not None
+        transport = clone(self.transport) if given else SinkhornNewtonOT(random_state=0)
         self.transport_ = transport.fit(X, Xt=Xt, sample_domain=sample_domain)
         if sample_domain is not None:
             source = np.asarray(sample_domain) >= 0
             X, y = X[source], y[source]
         inner = KNeighborsClassifier(1) if self.estimator is None else clone(self.estimator)
-        self.estimator_ = inner.fit(self.transport_.transform(X), y)
+        if self.direction == "source_to_target":
+            X = self.transport_.transform(X)
+        self.estimator_ = inner.fit(X, y)
         return self
 
     @available_if(_estimator_has("predict"))
     def predict(self, X):
-        """Predict for target points, which are not moved."""
-        return self._inner(X).predict(X)
+        """Predict for target points."""
+        return self._inner().predict(self._moved(X))
 
     @available_if(_estimator_has("predict_proba"))
     def predict_proba(self, X):
         """Return the estimator's probabilities for target points."""
-        return self._inner(X).predict_proba(X)
+        return self._inner().predict_proba(self._moved(X))
 
     @available_if(_estimator_has("decision_function"))
     def decision_function(self, X):
         """Return the estimator's decision function for target points."""
-        return self._inner(X).decision_function(X)
+        return self._inner().decision_function(self._moved(X))
 
     @available_if(_estimator_has("score"))
     def score(self, X, y):
         """Return the estimator's score for labelled target points."""
-        return self._inner(X).score(X, y)
+        return self._inner().score(self._moved(X), y)
 
-    def _inner(self, X):
+    def _inner(self):
         check_is_fitted(self, "estimator_")
-        validate_data(self, X, reset=False)
         return self.estimator_
+
+    def _moved(self, X):
+        """Return target points where the estimator lives."""
+        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        if self.direction == "target_to_source":
+            return self.transport_.inverse_transform(X)
+        return X
 
     @property
     def classes_(self):
         """Classes of the fitted estimator."""
-        check_is_fitted(self, "estimator_")
-        return self.estimator_.classes_
+        return self._inner().classes_
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "estimator_")

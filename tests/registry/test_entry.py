@@ -109,7 +109,8 @@ def test_positional_arguments_are_refused():
             {"capabilities": {"sprase"}},
             "The 'capabilities' field of Entry 'mine' must be a subset of deterministic, float32, "
             "inductive, l1-loss, lazy, lp-loss, missing, multi-output, partial-fit, "
-            "sample-weight, sparse, warm-start. Got 'sprase' instead. Did you mean 'sparse'?",
+            "sample-weight, sparse, unbalanced, warm-start. Got 'sprase' instead. Did you mean "
+            "'sparse'?",
         ),
         (
             {"capabilities": [1]},

@@ -97,3 +97,21 @@ def test_adapter_does_not_look_at_labels_of_the_target(moons):
     one = OTAdapter(transport=SinkhornNewtonOT(0.5)).fit(*both, sample_domain=domain)
     two = OTAdapter(transport=SinkhornNewtonOT(0.5)).fit(X, y, Xt=Xt)
     assert np.array_equal(one.predict(Xt), two.predict(Xt))
+
+
+def test_adapter_moves_the_target_instead(moons):
+    X, y, Xt, yt = moons
+    transport = SinkhornNewtonOT(0.5)
+    model = OTAdapter(transport=transport, direction="target_to_source").fit(X, y, Xt=Xt)
+    back = transport.fit(X, Xt=Xt).inverse_transform(Xt)
+    plain = KNeighborsClassifier(1).fit(X, y)
+    assert np.array_equal(model.predict(Xt), plain.predict(back))
+    assert model.score(Xt, yt) > plain.score(Xt, yt)
+    with pytest.raises(ValueError, match="'direction' parameter of OTAdapter"):
+        OTAdapter(direction="both").fit(X, y, Xt=Xt)
+
+
+def test_adapter_without_a_target_is_the_same_each_time(moons):
+    X, y, Xt, _ = moons
+    one, two = (OTAdapter().fit(X, y).predict(Xt) for _ in range(2))
+    assert np.array_equal(one, two)
