@@ -19,16 +19,21 @@ cdef extern from *:
 
     /* Rows in fours: x and the sum are loaded once for all of them, and four chains of additions
      * hide each other's latency. The centre is taken off on the way, which costs no memory traffic
-     * and loses no digits to a large offset. */
+     * and loses no digits to a large offset. The hardware does not foresee four short rows at once:
+     * the next four are asked for in time, as long as all fit in the first cache. */
     #define SKRAND_LS_SEGMENT(NAME, REAL)                                                        \\
     SKRAND_CLONES                                                                                \\
     static void NAME(const REAL *a, ptrdiff_t rows, ptrdiff_t d, const double *c,                \\
                      const double *scale, const double *b, const double *x, double *r,           \\
                      double *sum)                                                                \\
     {                                                                                            \\
+        const int prefetch = 4 * d * (ptrdiff_t) sizeof(REAL) <= 8192;                           \\
         ptrdiff_t i = 0;                                                                         \\
         for (; i + 4 <= rows; i += 4) {                                                          \\
             const REAL *p = a + i * d, *q = p + d, *s = q + d, *t = s + d;                       \\
+            if (prefetch && i + 8 <= rows)                                                       \\
+                for (ptrdiff_t j = 0; j < 4 * d; j += 64 / (ptrdiff_t) sizeof(REAL))             \\
+                    __builtin_prefetch(t + d + j);                                               \\
             double e = 0.0, f = 0.0, g = 0.0, h = 0.0;                                           \\
             _Pragma("omp simd reduction(+:e,f,g,h)")                                             \\
             for (ptrdiff_t j = 0; j < d; j++) {                                                  \\
@@ -65,6 +70,22 @@ cdef extern from *:
     }
     SKRAND_LS_SEGMENT(skrand_ls_segment_double, double)
     SKRAND_LS_SEGMENT(skrand_ls_segment_float, float)
+
+    #define SKRAND_LS_SUMS(NAME, REAL)                                                           \\
+    SKRAND_CLONES                                                                                \\
+    static void NAME(const REAL *a, ptrdiff_t rows, ptrdiff_t d, const double *c,                \\
+                     const double *weights, double *sum)                                         \\
+    {                                                                                            \\
+        for (ptrdiff_t i = 0; i < rows; i++) {                                                   \\
+            const REAL *p = a + i * d;                                                           \\
+            const double w = weights[i];                                                         \\
+            _Pragma("omp simd")                                                                  \\
+            for (ptrdiff_t j = 0; j < d; j++)                                                    \\
+                sum[j] += w * ((double) p[j] - c[j]);                                            \\
+        }                                                                                        \\
+    }
+    SKRAND_LS_SUMS(skrand_ls_sums_double, double)
+    SKRAND_LS_SUMS(skrand_ls_sums_float, float)
     """
     void skrand_ls_segment_double(
         const double *a, Py_ssize_t rows, Py_ssize_t d, const double *c, const double *scale,
@@ -72,6 +93,57 @@ cdef extern from *:
     void skrand_ls_segment_float(
         const float *a, Py_ssize_t rows, Py_ssize_t d, const double *c, const double *scale,
         const double *b, const double *x, double *r, double *sums) noexcept nogil
+    void skrand_ls_sums_double(
+        const double *a, Py_ssize_t rows, Py_ssize_t d, const double *c, const double *weights,
+        double *sums) noexcept nogil
+    void skrand_ls_sums_float(
+        const float *a, Py_ssize_t rows, Py_ssize_t d, const double *c, const double *weights,
+        double *sums) noexcept nogil
+
+
+cdef int _check_edges(const int64_t[::1] edges, Py_ssize_t rows) except -1:
+    cdef Py_ssize_t s
+    if edges[0] != 0 or edges[edges.shape[0] - 1] != rows:
+        raise ValueError("Shapes do not match.")
+    for s in range(edges.shape[0] - 1):
+        if edges[s] > edges[s + 1]:
+            raise ValueError("The edges of the segments must not fall.")
+    return 0
+
+
+def weighted_sums(
+    const floating[:, ::1] A,
+    const double[::1] center,
+    const double[::1] weights,
+    double[:, ::1] sums,
+    const int64_t[::1] edges,
+    int threads,
+):
+    """Add, a row a segment, the weighted sums of the rows of A less the centre to `sums`.
+
+    Segment s has the rows from ``edges[s]`` to ``edges[s + 1]``.
+    """
+    cdef Py_ssize_t d = A.shape[1], segments = edges.shape[0] - 1, s, first
+    if not (
+        weights.shape[0] == A.shape[0]
+        and center.shape[0] == sums.shape[1] == d
+        and sums.shape[0] == segments
+    ):
+        raise ValueError("Shapes do not match.")
+    _check_edges(edges, A.shape[0])
+    if d == 0 or A.shape[0] == 0:
+        return
+    for s in prange(segments, nogil=True, num_threads=threads, schedule="dynamic"):
+        first = edges[s]
+        if edges[s + 1] > first:
+            if floating is double:
+                skrand_ls_sums_double(
+                    &A[first, 0], edges[s + 1] - first, d, &center[0], &weights[first],
+                    &sums[s, 0])
+            else:
+                skrand_ls_sums_float(
+                    &A[first, 0], edges[s + 1] - first, d, &center[0], &weights[first],
+                    &sums[s, 0])
 
 
 def residual(
@@ -94,13 +166,9 @@ def residual(
         scale.shape[0] == b.shape[0] == r.shape[0] == A.shape[0]
         and center.shape[0] == x.shape[0] == sums.shape[1] == d
         and sums.shape[0] == segments
-        and edges[0] == 0
-        and edges[segments] == A.shape[0]
     ):
         raise ValueError("Shapes do not match.")
-    for s in range(segments):
-        if edges[s] > edges[s + 1]:
-            raise ValueError("The edges of the segments must not fall.")
+    _check_edges(edges, A.shape[0])
     if d == 0 or A.shape[0] == 0:
         r[:] = b
         return
@@ -140,14 +208,10 @@ def sparse_residual(
         scale.shape[0] == b.shape[0] == r.shape[0] == n
         and x.shape[0] == sums.shape[1]
         and sums.shape[0] == segments
-        and edges[0] == 0
-        and edges[segments] == n
         and indices.shape[0] == data.shape[0]
     ):
         raise ValueError("Shapes do not match.")
-    for s in range(segments):
-        if edges[s] > edges[s + 1]:
-            raise ValueError("The edges of the segments must not fall.")
+    _check_edges(edges, n)
     if x.shape[0] == 0 or data.shape[0] == 0:
         for i in range(n):
             r[i] = b[i] + scale[i] * shift

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,9 @@ __all__ = ["CentredMatrix"]
 # added in order. It bounds the useful number of threads and costs one d x d matrix each.
 _SEGMENTS = 8
 _BLOCK_BYTES = 1 << 21
+
+# A Gram matrix is added to by blocks of this size, best for rows that were centred on the way.
+_PANEL_BYTES = 1 << 20
 
 # A centre of up to this many standard deviations is taken off as a rank-one term, which spares a
 # copy of every block and costs less than one decimal digit.
@@ -81,16 +85,21 @@ class CentredMatrix:
         """Whether the underlying matrix is sparse."""
         return sp.issparse(self.A)
 
-    def block(self, start: int, stop: int) -> np.ndarray:
-        """Return rows ``start:stop`` as a dense float64 array, a view where that is possible."""
+    def block(self, start: int, stop: int, out: np.ndarray | None = None) -> np.ndarray:
+        """Return rows ``start:stop`` as a dense float64 array, a view where that is possible.
+
+        Where it is not, they are written to `out`, if given.
+        """
         rows = self.A[start:stop]
         rows = rows.toarray() if self.issparse else rows
-        if self.center is not None:
-            rows = rows - self.center
+        if self.center is None and self.scale is None:
+            return rows.astype(np.float64, copy=False)
+        center = 0.0 if self.center is None else self.center
+        rows = np.subtract(rows, center, out=out, dtype=np.float64)
         if self.scale is not None:
             with np.errstate(over="ignore"):
-                rows = rows * self.scale[start:stop, None]
-        return rows.astype(np.float64, copy=False)
+                rows *= self.scale[start:stop, None]
+        return rows
 
     def toarray(self) -> np.ndarray:
         """Return the whole matrix, dense: ``8 n d`` bytes."""
@@ -108,9 +117,9 @@ class CentredMatrix:
         with np.errstate(over="ignore", invalid="ignore"):
             return bool(np.all(np.abs(center) <= _MODEST * sample.std(axis=0)))
 
-    def _rows(self, start: int, stop: int) -> np.ndarray:
+    def _rows(self, start: int, stop: int, out: np.ndarray | None = None) -> np.ndarray:
         """Return rows ready for products: without their centre if it is a rank-one term."""
-        return self.A[start:stop] if self._direct else self.block(start, stop)
+        return self.A[start:stop] if self._direct else self.block(start, stop, out)
 
     def matmul(self, V: np.ndarray) -> np.ndarray:
         """Return the product with `V` of shape (d, k), as (n, k)."""
@@ -134,6 +143,8 @@ class CentredMatrix:
             U = U if self.scale is None else U * self.scale[:, None]
             product = self.A.T @ U
             return product if self.center is None else product - np.outer(self.center, U.sum(0))
+        if U.shape[1] == 1 and self.A.flags.c_contiguous:
+            return self._single_product(U)
         product = self._sum(lambda start, stop: self._rows(start, stop).T @ U[start:stop])
         return product - np.outer(self.center, U.sum(axis=0)) if self._is_rank_one else product
 
@@ -150,11 +161,12 @@ class CentredMatrix:
 
         @np.errstate(over="ignore", invalid="ignore")
         def piece(bounds: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-            gram, product, square = np.zeros((d, d)), np.zeros((d, B.shape[1])), np.empty((d, d))
-            # Blocks serve only to centre them in cache.
-            for start, stop in [bounds] if self._direct else self._blocks(*bounds):
-                rows = self._rows(start, stop)
-                gram += np.matmul(rows.T, rows, out=square)
+            gram, product = np.zeros((d, d), order="F"), np.zeros((d, B.shape[1]))
+            for start, stop, rows in self._panels(*bounds):
+                # The lower triangle, added to in place: half the work, and no d x d matrix a block.
+                gram = scipy.linalg.blas.dsyrk(
+                    1.0, rows.T, beta=1.0, c=gram, lower=1, overwrite_c=1
+                )
                 product += rows.T @ B[start:stop]
             return gram, product
 
@@ -163,6 +175,7 @@ class CentredMatrix:
         for more_gram, more_product in pieces[1:]:
             gram += more_gram
             product += more_product
+        gram += np.tril(gram, -1).T
         if self._is_rank_one:
             gram -= self.shape[0] * np.outer(self.center, self.center)
             product -= np.outer(self.center, B.sum(axis=0))
@@ -223,6 +236,15 @@ class CentredMatrix:
         product = self._sum(panel)
         return R, product - np.outer(self.center, R.sum(axis=0)) if self._is_rank_one else product
 
+    def _single_product(self, U: np.ndarray) -> np.ndarray:
+        """Do :meth:`rmatmul` for one column, without a copy of the rows to centre and scale."""
+        center = np.zeros(self.shape[1]) if self.center is None else self.center
+        weights = U[:, 0] if self.scale is None else U[:, 0] * self.scale
+        weights = np.ascontiguousarray(weights, dtype=np.float64)
+        edges, sums = self._sums()
+        _kernel.weighted_sums(self.A, center, weights, sums, edges, self.threads)
+        return sums.sum(axis=0)[:, None]
+
     def _single_residual(self, B: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Do :meth:`residual` for one column, without a copy of the rows to centre and scale."""
         center = np.zeros(self.shape[1]) if self.center is None else self.center
@@ -244,13 +266,18 @@ class CentredMatrix:
     def _fused(
         self, kernel: Any, rows: list[Any], B: np.ndarray, x: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        n, d = self.shape
-        edges = np.array([0, *(stop for _, stop in self._segments())])
-        R, sums = np.empty((n, 1)), np.zeros((len(edges) - 1, d))
+        n = self.shape[0]
+        edges, sums = self._sums()
+        R = np.empty((n, 1))
         scale = np.ones(n) if self.scale is None else self.scale
         b, x = (np.ascontiguousarray(V[:, 0], dtype=np.float64) for V in (B, x))
         kernel(*rows, scale, b, x, R[:, 0], sums, edges, self.threads)
         return R, sums.sum(axis=0)[:, None]
+
+    def _sums(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the edges of the segments, and zeros to sum each of them into."""
+        edges = np.array([0, *(stop for _, stop in self._segments())])
+        return edges, np.zeros((len(edges) - 1, self.shape[1]))
 
     def row_norms(self, V: np.ndarray) -> np.ndarray:
         """Return the Euclidean norm of every row of the product with `V`, which is not kept."""
@@ -332,6 +359,18 @@ class CentredMatrix:
     def _blocks(self, start: int, stop: int) -> list[tuple[int, int]]:
         rows = max(64, 2 * self.shape[1], _BLOCK_BYTES // (8 * max(1, self.shape[1])))
         return [(i, min(i + rows, stop)) for i in range(start, stop, rows)]
+
+    def _panels(self, start: int, stop: int) -> Iterator[tuple[int, int, np.ndarray]]:
+        """Yield bounds and rows of blocks; the rows are good until the next are asked for."""
+        if self._direct and self.A.flags.c_contiguous:
+            yield start, stop, self.A[start:stop]
+            return
+        d = self.shape[1]
+        size = min(stop - start, max(64, _PANEL_BYTES // (8 * max(1, d))))
+        buffer = np.empty((size, d))
+        for i in range(start, stop, size):
+            j = min(i + size, stop)
+            yield i, j, self._rows(i, j, out=buffer[: j - i])
 
     def _segments(self) -> list[tuple[int, int]]:
         if self._is_small:
