@@ -284,7 +284,12 @@ class Task(ABC):
         """
 
     def peers(self) -> dict[str, Callable[[Any], Any]]:
-        """Other packages' solvers, by name, for benchmarks; each maps a problem to its ``x``."""
+        """Other packages' solvers, by name, for benchmarks.
+
+        Each maps a problem to its ``x``, or to a :class:`Solution` if `measure` reads more than
+        that; to None if it cannot solve that problem. One whose package is not installed raises
+        ImportError, and is left out. The first is what speed-ups are told of.
+        """
         return {}
 
 

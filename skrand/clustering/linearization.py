@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -159,6 +160,23 @@ class ManifoldLinearizationTask(Task):
         if figures["shortfall"] > 0.02:
             return f"the rate is reduced by {figures['shortfall']:.1%} less than by whitening"
         return None
+
+    def peers(self) -> dict[str, Callable[[ManifoldLinearization], Any]]:
+        """scikit-learn's principal components, with KMeans for the labels."""
+        return {"PCA-KMeans": _pca_k_means}
+
+
+def _pca_k_means(problem: ManifoldLinearization) -> tuple[np.ndarray, np.ndarray] | None:
+    if problem.balance is not None:
+        return None
+    from sklearn.cluster import KMeans
+    from sklearn.decomposition import PCA
+
+    kept = min(problem.n_components, *problem.F.shape)
+    W = PCA(kept, random_state=0).fit(problem.F).components_.T
+    W = np.pad(W, [(0, 0), (0, problem.n_components - kept)])
+    labels = KMeans(problem.n_clusters, n_init=10, random_state=0).fit_predict(problem.X)
+    return W, membership_of(labels, problem.n_clusters)
 
 
 def _reduction(problem: ManifoldLinearization, W: np.ndarray, P: np.ndarray) -> float:

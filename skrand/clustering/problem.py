@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -221,6 +221,25 @@ class SubspaceClusteringTask(Task):
         if abs(claimed - solution.residual) > floor:
             return f"the residual is {claimed:.1e}, {solution.residual:.1e} was claimed"
         return None
+
+    def peers(self) -> dict[str, Callable[[SubspaceClustering], Solution]]:
+        """scikit-learn's SpectralClustering on the angles between rows, and its KMeans."""
+        return {"SpectralClustering": _spectral, "KMeans": _k_means}
+
+
+def _spectral(problem: SubspaceClustering) -> Solution:
+    from sklearn.cluster import SpectralClustering
+
+    X = problem.directions
+    model = SpectralClustering(problem.n_clusters, affinity="precomputed", random_state=0)
+    return finish(problem, model.fit_predict(np.abs(X @ X.T)).astype(np.int64))
+
+
+def _k_means(problem: SubspaceClustering) -> Solution:
+    from sklearn.cluster import KMeans
+
+    model = KMeans(problem.n_clusters, n_init=10, random_state=0)
+    return finish(problem, model.fit_predict(problem.X).astype(np.int64))
 
 
 def _disagreement(labels: np.ndarray, reference: np.ndarray) -> float:

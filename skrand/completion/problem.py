@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.optimize import minimize
+from scipy.optimize import OptimizeResult, minimize
 
 from skrand.base import Instance, Problem, Solution, Task
 
@@ -248,19 +248,10 @@ class MatrixCompletionTask(Task):
 
     def reference(self, problem: MatrixCompletion) -> Solution:
         """Minimise the objective by L-BFGS in float64 from several random starts."""
-        (m, n), k = problem.shape, problem.rank
         rng = np.random.default_rng(0)
         best = None
         for _ in range(4):
-            scale = (problem.square / problem.total) ** 0.25
-            x0 = scale * rng.standard_normal((m + n) * (k + 1))
-            found = minimize(
-                lambda x: value_and_gradient(problem, x),
-                x0,
-                jac=True,
-                method="L-BFGS-B",
-                options={"maxiter": 5000, "maxfun": 10000, "ftol": 1e-15, "gtol": 1e-10},
-            )
+            found = _lbfgs(problem, rng)
             best = found if best is None or found.fun < best.fun else best
         x = unpack(problem, best.x)
         return Solution(
@@ -296,6 +287,27 @@ class MatrixCompletionTask(Task):
         if figures["excess"] > 1e-6:
             return f"the objective is {figures['excess']:.1e} of the entries' squares too high"
         return None
+
+    def peers(self) -> dict[str, Callable[[MatrixCompletion], Factors]]:
+        """SciPy's L-BFGS on the same objective, from one random start."""
+        return {"scipy-lbfgs": _peer}
+
+
+def _peer(problem: MatrixCompletion) -> Factors:
+    return unpack(problem, _lbfgs(problem, np.random.default_rng(0)).x)
+
+
+def _lbfgs(problem: MatrixCompletion, rng: np.random.Generator) -> OptimizeResult:
+    """Minimise the objective from a random start of the entries' size."""
+    (m, n), k = problem.shape, problem.rank
+    scale = (problem.square / problem.total) ** 0.25
+    return minimize(
+        lambda x: value_and_gradient(problem, x),
+        scale * rng.standard_normal((m + n) * (k + 1)),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": 5000, "maxfun": 10000, "ftol": 1e-15, "gtol": 1e-10},
+    )
 
 
 def unpack(problem: MatrixCompletion, x: np.ndarray) -> Factors:

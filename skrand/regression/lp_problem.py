@@ -207,9 +207,7 @@ def _quantile_regressor(problem: LpRegression) -> np.ndarray | None:
 def _quant_reg(problem: LpRegression) -> np.ndarray | None:
     if problem.p != 1 or problem.b.shape[1] != 1 or problem.weights is not None or problem.issparse:
         return None
-    try:
-        from statsmodels.regression.quantile_regression import QuantReg
-    except ImportError:
-        return None
+    from statsmodels.regression.quantile_regression import QuantReg
+
     A, _ = _explicit(problem)
     return QuantReg(problem.b[:, 0], A).fit(0.5).params[:, None]

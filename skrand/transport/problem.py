@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -447,6 +447,33 @@ class EntropicTransportTask(Task):
         if error > spread * (solution.residual + reference.residual + 1e-10):
             return f"the value is {error:.1e} away from the reference"
         return None
+
+    def peers(self) -> dict[str, Callable[[EntropicTransport], Solution | None]]:
+        """POT's Sinkhorn in the log domain."""
+        return {"POT-sinkhorn-log": _pot}
+
+
+def _pot(problem: EntropicTransport) -> Solution | None:
+    import ot
+
+    C = problem.costs()
+    if min(problem.a.min(), problem.b.min()) <= 0 or not np.isfinite(C).all():
+        return None
+    P, log = ot.sinkhorn(
+        problem.a,
+        problem.b,
+        C,
+        problem.reg,
+        method="sinkhorn_log",
+        numItermax=10_000,
+        stopThr=1e-9,
+        log=True,
+        warn=False,
+    )
+    f = problem.reg * (log["log_u"] - np.log(problem.a))
+    g = problem.reg * (log["log_v"] - np.log(problem.b))
+    value = float((P * (f[:, None] + g)).sum())
+    return Solution(x=(f, g), converged=log["err"][-1] <= 1e-9, extra={"value": value})
 
 
 def _scaling(problem: EntropicTransport) -> Solution:

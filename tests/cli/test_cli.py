@@ -239,6 +239,107 @@ def test_a_file_that_cannot_be_written(tmp_path):
     assert done.stderr.startswith("skrand: [Errno 2] No such file or directory: ")
 
 
+def test_bench_records_what_it_was_made_with():
+    content = json.loads(run("bench", "linear-system", "--json", "--seed", "3").stdout)
+    assert (content["task"], content["size"], content["seed"]) == ("linear-system", "tiny", 3)
+    described = content["environment"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", described["date"])
+    assert described["cpu"]
+    assert described["threads"]["openmp"] >= 1
+    assert described["packages"]["skrand"] == skrand.__version__
+    assert {"numpy", "scipy", "scikit-learn"} <= described["packages"].keys()
+    for row in content["rows"]:
+        assert row["peer"] == row["solver"].startswith("scipy-")
+        assert row["speedup_over"] == "scipy-lstsq"
+        assert min(row["cpu_repeats"]) <= row["cpu_seconds"] <= max(row["cpu_repeats"])
+
+
+def stored_run(**changes):
+    """What ``skrand bench --json`` writes, with figures that are the same everywhere."""
+
+    def row(solver, seconds, *, peer=False, instance="dense", error=1e-12):
+        return {
+            "instance": instance,
+            "solver": solver,
+            "peer": peer,
+            "cpu_seconds": seconds,
+            "wall_seconds": seconds,
+            "cpu_repeats": [seconds * (1 + k / 100) for k in (-2, -1, 0, 1, 2)],
+            "speedup": None,
+            "speedup_over": None,
+            "converged": True,
+            "measured": {"excess_objective": error},
+        }
+
+    factors = {"chol": 1.0, "qr": 1.0, "drifted": 1.0, "numpy": 1.0, **changes}
+    rows = [row(name, 0.01 * f, peer=name == "numpy") for name, f in factors.items()]
+    return {
+        "schema": 1,
+        "task": "least-squares",
+        "size": "tiny",
+        "seed": 0,
+        "environment": {
+            "date": "2020-01-01",
+            "cpu": "One",
+            "threads": {"openmp": 2},
+            "packages": {"numpy": "2.0"},
+        },
+        "rows": rows,
+    }
+
+
+def test_bench_compares_two_runs(tmp_path):
+    old, new = tmp_path / "old.json", tmp_path / "new.json"
+    before = stored_run(gone=1.0)
+    # The peer took 1.3 times as long: so did the machine.
+    now = stored_run(chol=0.5, qr=2.0, drifted=1.3, numpy=1.3, new=1.0)
+    now["environment"] |= {"date": "2021-01-01", "packages": {"numpy": "2.1", "ot": "1.0"}}
+    old.write_text(json.dumps(before))
+    new.write_text(json.dumps(now))
+    done = run("bench", "--compare", str(old), str(new))
+    assert done.returncode == 0
+    golden("bench_compare.txt", done.stdout)
+    report = json.loads(run("bench", "--compare", str(old), str(new), "--json").stdout)
+    verdicts = {row["solver"]: row["verdict"] for row in report["comparison"]}
+    assert verdicts == {
+        "chol": "faster",
+        "qr": "slower",
+        "drifted": "within noise",
+        "numpy": "within noise",
+    }
+
+
+def test_bench_runs_a_stored_run_again(tmp_path):
+    file = tmp_path / "old.json"
+    run("bench", "linear-system", "--json", str(file), "--seed", "2")
+    done = run("bench", "--compare", str(file), "--json")
+    again = json.loads(done.stdout)
+    assert (again["task"], again["seed"]) == ("linear-system", 2)
+    assert len(again["comparison"]) == len(again["rows"])
+    for row in again["comparison"]:
+        assert row["ratio"] == pytest.approx(row["before"] / row["now"])
+        assert row["measured_before"] == row["measured_now"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "Name a task: `skrand list task` shows them."),
+        (["lp-regression", "--compare", "{old}"], "has task 'least-squares', not 'lp-regression'."),
+        (["--seed", "4", "--compare", "{old}"], "has seed 0, not 4."),
+        (["--compare", "{old}", "{old}", "{old}"], "--compare takes one file, or two."),
+        (["--compare", "{broken}"], "is not what `skrand bench --json` of this version writes."),
+    ],
+)
+def test_bench_refuses(tmp_path, words, message):
+    files = {"old": tmp_path / "old.json", "broken": tmp_path / "broken.json"}
+    files["old"].write_text(json.dumps(stored_run()))
+    files["broken"].write_text('{"rows": []}')
+    done = run("bench", *(word.format(**files) for word in words))
+    assert done.returncode == 2
+    assert done.stderr.rstrip().endswith(message)
+
+
 def test_bench_leaves_broken_solvers_out():
     done = run("bench", "least-squares", "--json", plugins=["wrong_class"])
     assert {row["solver"] for row in json.loads(done.stdout)["rows"]} >= {"auto", "chol"}
