@@ -19,6 +19,8 @@ project_copyright = author
 version = release = skrand.__version__
 
 extensions = [
+    "benchmark_tables",
+    "example_picture",
     "myst_parser",
     "numpydoc",
     "sphinx.ext.autodoc",

@@ -81,3 +81,52 @@ def test_claims_and_demonstrations_exist():
             module, name = target.split(":")
             found = getattr(importlib.import_module(module), name, None)
             assert callable(found), f"{entry.name}: {target}"
+
+
+def _code_of_page(text):
+    """Return the Python of a page, and what `<!-- setup` comments add for the tests' sake."""
+    return re.findall(
+        r"^(?:```python|<!-- setup)\n(.*?)^(?:```|-->)$", text, re.DOTALL | re.MULTILINE
+    )
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.stem)
+def test_code_of_pages(page, capsys, monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    namespace = {}
+    for number, code in enumerate(_code_of_page(page.read_text(encoding="utf-8"))):
+        name = f"{page.name}, block {number}"
+        if code.startswith(">>>"):
+            test = doctest.DocTestParser().get_doctest(code, namespace, name, None, 0)
+            runner = doctest.DocTestRunner(
+                optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+            )
+            outcome = runner.run(test, clear_globs=False)
+            namespace.update(test.globs)
+            assert outcome.failed == 0, capsys.readouterr().out
+        else:
+            exec(compile(code, name, "exec"), namespace)
+
+
+def test_links_between_files():
+    """Every relative link of a Markdown file leads to a file of the source tree."""
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("*/*/README.md")]:
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8")):
+            if not re.match(r"[a-z]+:", target):
+                assert (page.parent / target).exists(), f"{page.relative_to(ROOT)}: {target}"
+
+
+def test_public_modules_are_in_the_reference():
+    listed = (ROOT / "docs" / "api.md").read_text(encoding="utf-8").split()
+    packages = {
+        module.name
+        for module in pkgutil.walk_packages(skrand.__path__, "skrand.")
+        if module.ispkg and module.name not in ("skrand._ext", "skrand.cli")
+    }
+    public = {"skrand", *packages, *(f"skrand.{name}" for name in skrand._MODULES)}
+    assert public <= set(listed), public - set(listed)
+
+
+def test_examples_are_in_the_gallery():
+    for example in (ROOT / "examples").rglob("plot_*.py"):
+        assert (example.parent / "GALLERY_HEADER.rst").exists(), example.name

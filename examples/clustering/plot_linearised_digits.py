@@ -43,15 +43,18 @@ for name, value in zip(names, coherence, strict=True):
 order = np.argsort(y, kind="stable")
 figure, axes = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
 for ax, data, name, value in zip(axes, (X, Z), names, coherence, strict=False):
-    ax.imshow(np.abs(data[order] @ data[order].T), cmap="Greys", vmin=0, vmax=1)
+    image = ax.imshow(np.abs(data[order] @ data[order].T), cmap="Greys", vmin=0, vmax=1)
     ends = np.cumsum(np.bincount(y))
     centres = ends - np.bincount(y) / 2
     ax.set_xticks(centres, range(10))
     ax.set_yticks(centres, range(10))
+    ax.set(xlabel="rows, by digit", ylabel="rows, by digit")
     ax.set_title(f"{name}: mean cosine {value:.2f}")
+figure.colorbar(image, ax=axes[1], label="|cosine| of two rows", shrink=0.8)
 for data, name in ((X, names[0]), (Z, names[1])):
     singular = np.linalg.svd(data[y == 3], compute_uv=False)[:20]
     axes[2].plot(np.arange(1, 21), singular / singular[0], "o-", label=name)
-axes[2].set(xlabel="number", ylabel="singular value, relative", title='Images of "3"')
+axes[2].set(xlabel="number", ylabel="singular value / largest", title='Images of "3"')
+axes[2].xaxis.get_major_locator().set_params(integer=True)
 axes[2].legend()
 plt.show()

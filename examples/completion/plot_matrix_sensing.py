@@ -87,13 +87,19 @@ for n in counts:
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
 for name, values in curves.items():
-    left.semilogy(np.arange(1, len(values) + 1), values, label=name)
+    left.semilogy(
+        np.arange(1, len(values) + 1),
+        values,
+        label=name,
+        lw=3 if values is curves["Gauss-Newton"] else 1.5,
+    )
 left.set(xlabel="iteration", ylabel="relative error", title="Six columns for a matrix of rank 3")
 left.legend(fontsize="small", framealpha=0.6)
 for name, values in errors.items():
     right.semilogy(counts, values, "o-", label=name)
 right.axvline(171, color="0.7", linestyle="--")
-right.text(175, 1e-13, "degrees of freedom", color="0.4", rotation=90)
+right.text(160, 1e-9, "171 degrees of freedom", color="0.4", rotation=90, ha="right", va="center")
 right.set(xlabel="measurements", ylabel="relative error", title="Rank 3 known; median of 5")
-right.legend()
+right.set_xlim(50)
+right.legend(loc="center right")
 plt.show()
