@@ -19,28 +19,39 @@ cdef extern from *:
 
     /* Rows in fours: x and the sum are loaded once for all of them, and four chains of additions
      * hide each other's latency. The centre is taken off on the way, which costs no memory traffic
-     * and loses no digits to a large offset. The hardware does not foresee four short rows at once:
-     * the next four are asked for in time, as long as all fit in the first cache. */
+     * and loses no digits to a large offset. The hardware does not foresee four rows at once, so
+     * that they would come at half the speed of memory: 64 KiB ahead they are asked for into the
+     * second cache, half of a group of four rows in each of the two loops over it. */
+    #define SKRAND_LS_AHEAD 65536
+    #define SKRAND_LS_CHUNK 32
+
+    #define SKRAND_LS_PREFETCH(REAL, FIRST)                                                      \\
+        if (more)                                                                                \\
+            for (ptrdiff_t j = 2 * from; j < 2 * to; j += 64 / (ptrdiff_t) sizeof(REAL))         \\
+                __builtin_prefetch((FIRST) + j, 0, 2);
+
     #define SKRAND_LS_SEGMENT(NAME, REAL)                                                        \\
     SKRAND_CLONES                                                                                \\
     static void NAME(const REAL *a, ptrdiff_t rows, ptrdiff_t d, const double *c,                \\
                      const double *scale, const double *b, const double *x, double *r,           \\
                      double *sum)                                                                \\
     {                                                                                            \\
-        const int prefetch = 4 * d * (ptrdiff_t) sizeof(REAL) <= 8192;                           \\
+        const ptrdiff_t ahead = SKRAND_LS_AHEAD / (ptrdiff_t) sizeof(REAL);                      \\
         ptrdiff_t i = 0;                                                                         \\
         for (; i + 4 <= rows; i += 4) {                                                          \\
             const REAL *p = a + i * d, *q = p + d, *s = q + d, *t = s + d;                       \\
-            if (prefetch && i + 8 <= rows)                                                       \\
-                for (ptrdiff_t j = 0; j < 4 * d; j += 64 / (ptrdiff_t) sizeof(REAL))             \\
-                    __builtin_prefetch(t + d + j);                                               \\
+            const int more = (rows - i) * d >= ahead + 4 * d;                                    \\
             double e = 0.0, f = 0.0, g = 0.0, h = 0.0;                                           \\
-            _Pragma("omp simd reduction(+:e,f,g,h)")                                             \\
-            for (ptrdiff_t j = 0; j < d; j++) {                                                  \\
-                e += ((double) p[j] - c[j]) * x[j];                                              \\
-                f += ((double) q[j] - c[j]) * x[j];                                              \\
-                g += ((double) s[j] - c[j]) * x[j];                                              \\
-                h += ((double) t[j] - c[j]) * x[j];                                              \\
+            for (ptrdiff_t from = 0; from < d; from += SKRAND_LS_CHUNK) {                        \\
+                const ptrdiff_t to = from + SKRAND_LS_CHUNK < d ? from + SKRAND_LS_CHUNK : d;    \\
+                SKRAND_LS_PREFETCH(REAL, p + ahead)                                              \\
+                _Pragma("omp simd reduction(+:e,f,g,h)")                                         \\
+                for (ptrdiff_t j = from; j < to; j++) {                                          \\
+                    e += ((double) p[j] - c[j]) * x[j];                                          \\
+                    f += ((double) q[j] - c[j]) * x[j];                                          \\
+                    g += ((double) s[j] - c[j]) * x[j];                                          \\
+                    h += ((double) t[j] - c[j]) * x[j];                                          \\
+                }                                                                                \\
             }                                                                                    \\
             r[i] = b[i] - scale[i] * e;                                                          \\
             r[i + 1] = b[i + 1] - scale[i + 1] * f;                                              \\
@@ -50,10 +61,14 @@ cdef extern from *:
             f = scale[i + 1] * r[i + 1];                                                         \\
             g = scale[i + 2] * r[i + 2];                                                         \\
             h = scale[i + 3] * r[i + 3];                                                         \\
-            _Pragma("omp simd")                                                                  \\
-            for (ptrdiff_t j = 0; j < d; j++)                                                    \\
-                sum[j] += (e * ((double) p[j] - c[j]) + f * ((double) q[j] - c[j]))              \\
-                        + (g * ((double) s[j] - c[j]) + h * ((double) t[j] - c[j]));             \\
+            for (ptrdiff_t from = 0; from < d; from += SKRAND_LS_CHUNK) {                        \\
+                const ptrdiff_t to = from + SKRAND_LS_CHUNK < d ? from + SKRAND_LS_CHUNK : d;    \\
+                SKRAND_LS_PREFETCH(REAL, p + ahead + 2 * d)                                      \\
+                _Pragma("omp simd")                                                              \\
+                for (ptrdiff_t j = from; j < to; j++)                                            \\
+                    sum[j] += (e * ((double) p[j] - c[j]) + f * ((double) q[j] - c[j]))          \\
+                            + (g * ((double) s[j] - c[j]) + h * ((double) t[j] - c[j]));         \\
+            }                                                                                    \\
         }                                                                                        \\
         for (; i < rows; i++) {                                                                  \\
             const REAL *p = a + i * d;                                                           \\
