@@ -10,7 +10,15 @@ import scipy.linalg
 from skrand._validation import check_integer, check_n_jobs, check_real
 from skrand.base import Monitor, Solution, Solver
 from skrand.linalg.threads import effective_n_jobs, single_threaded_blas
-from skrand.regression.factor import TOLERANCE, UNIT, Factor, cholesky, column_scale, refine
+from skrand.regression.factor import (
+    TOLERANCE,
+    UNIT,
+    Factor,
+    cholesky,
+    column_scale,
+    pass_cost,
+    refine,
+)
 from skrand.regression.problem import LeastSquares
 from skrand.regression.sketching import objection_to_size, sample_problem
 from skrand.regression.summary import GramProblem, GramSummary
@@ -87,10 +95,10 @@ class Cholesky(Solver):
         """
         if _is_hopeless(problem):
             return None
-        n, d, k = problem.shape
+        n, d, _ = problem.shape
         # A multiplication of a sparse product takes as long as some 250 of a dense one.
         product = 250 * problem.nnz**2 / n if problem.issparse else n * d * d
-        return product + d**3 / 3 + 70 * problem.nnz * k
+        return product + d**3 / 3 + 2 * pass_cost(problem)
 
     def summary(
         self, n_features: int, n_targets: int, intercept: bool, rng: np.random.Generator

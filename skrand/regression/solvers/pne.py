@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skrand.regression.factor import Factor, orthonormalise, solve_rows
+from skrand.regression.factor import Factor, orthonormalise, pass_cost, solve_rows
 from skrand.regression.preconditioned import PreconditionedSolver
 from skrand.regression.problem import LeastSquares
 from skrand.regression.sketching import sample_problem, sketch_problem
@@ -69,8 +69,8 @@ class PNE(PreconditionedSolver):
 
     def cost(self, problem: LeastSquares) -> float:
         """Estimate flops; see ``skrand.regression.factor`` for what a pass counts."""
-        n, d, k = problem.shape
-        return n * d * (2.5 * d + 150 + 80 * k) + 8 * d**3
+        n, d, _ = problem.shape
+        return n * d * (1.3 * d + 150) + 2 * pass_cost(problem) + 8 * d**3
 
     def _precondition(
         self, problem: LeastSquares, seed: int, threads: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skrand.regression.factor import Factor, solve_rows
+from skrand.regression.factor import Factor, pass_cost, solve_rows
 from skrand.regression.preconditioned import PreconditionedSolver
 from skrand.regression.problem import LeastSquares
 from skrand.regression.sketching import sketch_problem
@@ -62,8 +62,8 @@ class SAP(PreconditionedSolver):
 
     def cost(self, problem: LeastSquares) -> float:
         """Estimate flops; see ``skrand.regression.factor`` for what a pass counts."""
-        n, d, k = problem.shape
-        return (100 + 35 * 35 * k) * problem.nnz + 12 * d**3 + 12 * d * d * min(n, d)
+        n, d, _ = problem.shape
+        return 100 * problem.nnz + 35 * pass_cost(problem) + 12 * d * d * (d + min(n, d))
 
     def _precondition(
         self, problem: LeastSquares, seed: int, threads: int

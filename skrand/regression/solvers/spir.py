@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from skrand.linalg.centred import CentredMatrix
-from skrand.regression.factor import Factor, orthonormalise, solve_rows
+from skrand.regression.factor import Factor, orthonormalise, pass_cost, solve_rows
 from skrand.regression.preconditioned import PreconditionedSolver
 from skrand.regression.problem import LeastSquares
 from skrand.regression.sketching import SketchedRows, sketch_problem
@@ -68,8 +68,7 @@ class SPIR(PreconditionedSolver):
 
     def cost(self, problem: LeastSquares) -> float:
         """Estimate flops; see ``skrand.regression.factor`` for what a pass counts."""
-        _, d, k = problem.shape
-        return (150 + 21 * 35 * k) * problem.nnz + 80 * d**3
+        return 150 * problem.nnz + 21 * pass_cost(problem) + 50 * problem.shape[1] ** 3
 
     def _precondition(
         self, problem: LeastSquares, seed: int, threads: int
