@@ -145,14 +145,14 @@ class Solver(BaseEstimator, ABC):
     task: ClassVar[str]
     name: ClassVar[str]
 
-    def supports(self, problem: Problem) -> str | None:
+    def supports(self, problem: Any) -> str | None:
         """Say why this solver cannot solve `problem`, in one sentence, or None if it can.
 
         Looks at shapes, dtypes and parameters only; never at the values of the data.
         """
         return None
 
-    def cost(self, problem: Problem) -> float | None:
+    def cost(self, problem: Any) -> float | None:
         """Estimate the flops that solving `problem` takes, or None.
 
         The ``auto`` solver of a task tries the solvers it can use from the cheapest up. None, the

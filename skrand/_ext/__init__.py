@@ -1,7 +1,7 @@
 """The compiled kernels: ``skrand._ext.<name>`` is built from ``cython_ext/<name>.pyx``."""
 
 from importlib import import_module
-from types import ModuleType
+from typing import Any
 
 _MISSING = """\
 skrand's compiled kernel {name!r} is missing from {where}
@@ -17,7 +17,7 @@ def _missing(name: str) -> ImportError:
     return ImportError(_MISSING.format(name=name, where=__path__[0]), name=f"{__name__}.{name}")
 
 
-def __getattr__(name: str) -> ModuleType:
+def __getattr__(name: str) -> Any:
     # `from skrand._ext import name` comes here before it looks for a module of that name.
     if name.startswith("__"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -20,6 +20,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skrand import registry
+from skrand._typing import MatrixLike
 from skrand._validation import (
     check_boolean,
     check_integer,
@@ -52,8 +53,8 @@ class Refined(Solver):
     @property
     def max_steps(self) -> int | None:
         """Both solvers' steps."""
-        steps = self.first.max_steps, self.second.max_steps
-        return None if None in steps else sum(steps)
+        first, second = self.first.max_steps, self.second.max_steps
+        return None if first is None or second is None else first + second
 
     def _solve(
         self, problem: SubspaceClustering, rng: np.random.Generator, monitor: Monitor
@@ -173,22 +174,22 @@ class SubspaceClusterer(
 
     def __init__(
         self,
-        n_clusters=8,
+        n_clusters: str | int = 8,
         *,
-        solver="auto",
-        subspace_dim="auto",
-        affine=False,
-        normalize=True,
-        refine=None,
-        eps2=0.1,
-        balance=None,
-        min_component=0.05,
-        max_clusters=30,
-        memory_limit="1GB",
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-    ):
+        solver: str | Solver = "auto",
+        subspace_dim: Any = "auto",
+        affine: bool = False,
+        normalize: bool = True,
+        refine: Any = None,
+        eps2: float = 0.1,
+        balance: Any = None,
+        min_component: float = 0.05,
+        max_clusters: int = 30,
+        memory_limit: int | str | None = "1GB",
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.n_clusters = n_clusters
         self.solver = solver
         self.subspace_dim = subspace_dim
@@ -205,7 +206,7 @@ class SubspaceClusterer(
         self.verbose = verbose
 
     @with_callbacks
-    def fit(self, X, y=None, *, affinity=None):
+    def fit(self, X: MatrixLike, y: Any = None, *, affinity: Any = None) -> Self:
         """Find the groups and their subspaces.
 
         Parameters
@@ -244,7 +245,7 @@ class SubspaceClusterer(
         self._stream = SubspaceStream.start(problem.X, self.labels_, extra["subspaces"])
         return self
 
-    def partial_fit(self, X, y=None):
+    def partial_fit(self, X: MatrixLike, y: Any = None) -> Self:
         """Label further rows by the nearest subspace and let the subspaces follow them.
 
         The first call is a `fit`. Dimensions stay what they were; `labels_` is of the last batch.
@@ -268,7 +269,7 @@ class SubspaceClusterer(
         self._set_subspaces(self._stream.subspaces(self.subspace_dims_))
         return self
 
-    def predict(self, X):
+    def predict(self, X: MatrixLike) -> np.ndarray:
         """Return the number of the nearest subspace for each row.
 
         Parameters
@@ -283,7 +284,7 @@ class SubspaceClusterer(
         check_is_fitted(self)
         return self._subspaces.assign(self._validated(X, reset=False))
 
-    def transform(self, X):
+    def transform(self, X: MatrixLike) -> np.ndarray:
         """Return the distance of each row to each subspace.
 
         With ``normalize=True`` this is the sine of the angle between them.
@@ -300,7 +301,7 @@ class SubspaceClusterer(
         check_is_fitted(self)
         return np.sqrt(self._subspaces.residuals(self._validated(X, reset=False)))
 
-    def coordinates(self, X):
+    def coordinates(self, X: MatrixLike) -> Any:
         """Return coordinates of the rows in the subspace that each is nearest to.
 
         Parameters
@@ -317,7 +318,7 @@ class SubspaceClusterer(
         X = self._validated(X, reset=False, scaled=False)
         return [self._subspaces.coordinates(X[labels == k], k) for k in range(self.n_clusters_)]
 
-    def denoise(self, X):
+    def denoise(self, X: MatrixLike) -> np.ndarray:
         """Project each row onto the subspace that it is nearest to.
 
         Parameters
@@ -336,7 +337,7 @@ class SubspaceClusterer(
             out[labels == k] = self._subspaces.project(X[labels == k], k)
         return out
 
-    def score(self, X, y=None):
+    def score(self, X: MatrixLike, y: Any = None) -> float:
         """Return minus the mean squared distance of the rows to their nearest subspaces.
 
         Parameters
@@ -355,16 +356,16 @@ class SubspaceClusterer(
         _, distances = self._subspaces.nearest(self._validated(X, reset=False))
         return -float(distances.mean(dtype=np.float64))
 
-    def __sklearn_is_fitted__(self):
+    def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "bases_")
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
     @property
-    def _n_features_out(self):
+    def _n_features_out(self) -> int:
         return self.n_clusters_
 
     @property
@@ -377,7 +378,9 @@ class SubspaceClusterer(
         self.subspace_dims_ = subspaces.dims
         self.n_clusters_ = len(subspaces.bases)
 
-    def _validated(self, X, *, reset, scaled=True, ensure_min_samples=1):
+    def _validated(
+        self, X: MatrixLike, *, reset: bool, scaled: bool = True, ensure_min_samples: Any = 1
+    ) -> Any:
         """Return X checked, its rows of length one if they are to be."""
         if sp.issparse(X):
             raise TypeError(

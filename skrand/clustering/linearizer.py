@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Self
+
 import numpy as np
 from sklearn.base import (
     BaseEstimator,
@@ -16,8 +18,9 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skrand._typing import MatrixLike
 from skrand._validation import check_integer, check_magnitude, check_real, fail_parameter
-from skrand.base import SolverMixin
+from skrand.base import Solver, SolverMixin
 from skrand.clustering.coding_rate import (
     cluster_covariances,
     code_lengths_of_covariances,
@@ -145,21 +148,21 @@ class ManifoldLinearizer(
 
     def __init__(
         self,
-        n_clusters=8,
+        n_clusters: int = 8,
         *,
-        n_components=None,
-        feature_map="rff",
-        n_map_features=512,
-        gamma="scale",
-        eps2=0.5,
-        balance=None,
-        init=None,
-        solver="prototype",
-        tol=1e-2,
-        max_iter=20,
-        random_state=None,
-        verbose=0,
-    ):
+        n_components: int | None = None,
+        feature_map: Any = "rff",
+        n_map_features: int = 512,
+        gamma: str | float = "scale",
+        eps2: float = 0.5,
+        balance: Any = None,
+        init: Any = None,
+        solver: str | Solver = "prototype",
+        tol: float = 1e-2,
+        max_iter: int = 20,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.n_clusters = n_clusters
         self.n_components = n_components
         self.feature_map = feature_map
@@ -175,7 +178,7 @@ class ManifoldLinearizer(
         self.verbose = verbose
 
     @with_callbacks
-    def fit(self, X, y=None):
+    def fit(self, X: MatrixLike, y: None = None) -> Self:
         """Find the map and the clusters.
 
         Parameters
@@ -225,7 +228,7 @@ class ManifoldLinearizer(
         self.objective_path_ = solution.extra["objective_path"]
         return self
 
-    def transform(self, X):
+    def transform(self, X: MatrixLike) -> np.ndarray:
         """Return the linearised representation.
 
         Parameters
@@ -242,7 +245,7 @@ class ManifoldLinearizer(
         X = check_magnitude(validate_data(self, X, dtype=[np.float64, np.float32], reset=False))
         return self._represent(X).astype(X.dtype, copy=False)
 
-    def predict(self, X):
+    def predict(self, X: MatrixLike) -> np.ndarray:
         """Return the cluster in which each point's code is shortest.
 
         Parameters
@@ -258,7 +261,7 @@ class ManifoldLinearizer(
         X = check_magnitude(validate_data(self, X, dtype=[np.float64, np.float32], reset=False))
         return self._assign(self._represent(X))
 
-    def score(self, X, y=None):
+    def score(self, X: MatrixLike, y: None = None) -> float:
         """Return the coding rate reduction of points in their predicted clusters, in nats a point.
 
         Parameters
@@ -278,19 +281,19 @@ class ManifoldLinearizer(
         Z = self._represent(X)
         return coding_rate_reduction(Z, membership_of(self._assign(Z), self.n_clusters), self.eps2)
 
-    def __sklearn_is_fitted__(self):
+    def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "components_")
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
     @property
-    def _n_features_out(self):
+    def _n_features_out(self) -> int:
         return self.n_components_
 
-    def _attributes(self, F, x):
+    def _attributes(self, F: Any, x: Any) -> Any:
         """Return the fitted attributes that follow from a map and a membership."""
         W, P = x
         with single_threaded_blas():
@@ -304,22 +307,22 @@ class ManifoldLinearizer(
             "potential_": np.zeros(P.shape[1]),
         }
 
-    def _represent(self, X):
+    def _represent(self, X: MatrixLike) -> Any:
         F = self._features(X)
         with single_threaded_blas():
             return unit_rows_and_norms(F @ self.components_.T)[0]
 
-    def _assign(self, Z):
+    def _assign(self, Z: Any) -> Any:
         lengths = code_lengths_of_covariances(Z, self.covariances_, self.eps2)
         return (lengths - self.potential_).argmin(axis=1)
 
-    def _features(self, X):
+    def _features(self, X: MatrixLike) -> Any:
         """Return the features of the map, in float64 whatever it makes."""
         with single_threaded_blas():
             F = self.feature_map_.transform(X)
         return np.ascontiguousarray(check_array(F, dtype=np.float64, input_name="feature_map"))
 
-    def _feature_map(self, X):
+    def _feature_map(self, X: MatrixLike) -> Any:
         """Make the transformer that `feature_map` names, or clone the one it is."""
         name = self.feature_map
         if hasattr(name, "transform"):
@@ -340,7 +343,7 @@ class ManifoldLinearizer(
         count = min(self.n_map_features, len(X))
         return Nystroem(gamma=gamma, n_components=count, random_state=seed)
 
-    def _components(self, n_map_features):
+    def _components(self, n_map_features: Any) -> Any:
         if self.n_components is None:
             return min(_MOST_COMPONENTS, n_map_features)
         if self.n_components > n_map_features:
@@ -348,7 +351,7 @@ class ManifoldLinearizer(
             fail_parameter(self, "n_components", allowed, self.n_components)
         return int(self.n_components)
 
-    def _initial_labels(self, X):
+    def _initial_labels(self, X: MatrixLike) -> Any:
         """Return the labels to start from, or None."""
         if self.init is None:
             return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import scipy.linalg
@@ -10,6 +11,8 @@ import scipy.sparse as sp
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics.cluster import contingency_matrix
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
+
+from skrand._typing import MatrixLike
 
 __all__ = [
     "class_bases",
@@ -20,7 +23,7 @@ __all__ = [
 ]
 
 
-def clustering_accuracy(labels_true, labels_pred) -> float:
+def clustering_accuracy(labels_true: Any, labels_pred: Any) -> float:
     """Return the share of points that are right under the best matching of the labels.
 
     Each found cluster is matched with at most one class, and each class with at most one cluster,
@@ -52,7 +55,7 @@ def clustering_accuracy(labels_true, labels_pred) -> float:
     return float(table[rows, columns].sum() / len(labels_true))
 
 
-def subspace_preserving_error(affinity, labels) -> float:
+def subspace_preserving_error(affinity: Any, labels: Any) -> float:
     """Return the share of a representation's weight that joins points of different classes.
 
     The mean over points of ``sum_{j: y_j != y_i} |C_ij| / sum_j |C_ij|``; a self-expressive
@@ -160,7 +163,7 @@ def subspace_coherence(bases: Sequence[np.ndarray]) -> float:
     return float(np.cos(principal_angles(bases)[upper]).round(15).mean()) if len(upper[0]) else 0.0
 
 
-def class_bases(X, labels, dim: int) -> list[np.ndarray]:
+def class_bases(X: MatrixLike, labels: Any, dim: int) -> list[np.ndarray]:
     """Return an orthonormal basis of the leading directions of each class.
 
     Parameters

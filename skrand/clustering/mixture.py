@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from numbers import Integral
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin
@@ -12,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skrand._typing import MatrixLike
 from skrand._validation import check_integer, check_magnitude, check_real, fail_parameter
 from skrand.clustering.low_rank_gaussians import LowRankGaussians, fit_low_rank_gaussians
 
@@ -100,14 +102,14 @@ class LowRankGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
 
     def __init__(
         self,
-        n_components=2,
+        n_components: int = 2,
         *,
-        subspace_dim=1,
-        n_init=10,
-        tol=1e-7,
-        max_iter=300,
-        random_state=None,
-    ):
+        subspace_dim: Any = 1,
+        n_init: int = 10,
+        tol: float = 1e-7,
+        max_iter: int = 300,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.n_components = n_components
         self.subspace_dim = subspace_dim
         self.n_init = n_init
@@ -116,7 +118,7 @@ class LowRankGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         self.random_state = random_state
 
     @with_callbacks
-    def fit(self, X, y=None):
+    def fit(self, X: MatrixLike, y: None = None) -> Self:
         """Fit the mixture.
 
         Parameters
@@ -150,7 +152,7 @@ class LowRankGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         context = self._init_callback_context(max_subtasks=None)
         context.call_on_fit_task_begin(estimator=self)
 
-        def iteration(number, log_likelihood, gain, model):
+        def iteration(number: Any, log_likelihood: Any, gain: Any, model: Any) -> Any:
             step = context.subcontext(task_name="iteration")
             step.call_on_fit_task_begin(estimator=self)
             metadata = {"iteration": number, "log_likelihood": log_likelihood, "residual": gain}
@@ -191,7 +193,7 @@ class LowRankGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         )
         return self
 
-    def fit_predict(self, X, y=None):
+    def fit_predict(self, X: MatrixLike, y: None = None) -> np.ndarray:
         """Fit the mixture and return the likeliest component of each point.
 
         Parameters
@@ -207,7 +209,7 @@ class LowRankGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         """
         return self.fit(X).labels_
 
-    def predict(self, X):
+    def predict(self, X: MatrixLike) -> np.ndarray:
         """Return the likeliest component of each point.
 
         Parameters
@@ -221,7 +223,7 @@ class LowRankGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         """
         return self._model().joint_log_density(self._points(X)).argmax(axis=1)
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: MatrixLike) -> np.ndarray:
         """Return the posterior probability of each component.
 
         Parameters
@@ -235,7 +237,7 @@ class LowRankGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         """
         return self._model().responsibilities(self._points(X))[0]
 
-    def score_samples(self, X):
+    def score_samples(self, X: MatrixLike) -> np.ndarray:
         """Return the log density at each point.
 
         Parameters
@@ -249,7 +251,7 @@ class LowRankGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         """
         return self._model().responsibilities(self._points(X))[1]
 
-    def score(self, X, y=None):
+    def score(self, X: MatrixLike, y: None = None) -> float:
         """Return the mean log density of the points.
 
         Parameters
@@ -265,7 +267,7 @@ class LowRankGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         """
         return float(self.score_samples(X).mean())
 
-    def sample(self, n_samples=1):
+    def sample(self, n_samples: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """Draw points from the fitted density.
 
         Parameters
@@ -285,7 +287,7 @@ class LowRankGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         seed = check_random_state(self.random_state).randint(2**31)
         return model.sample(n_samples, np.random.default_rng(seed))
 
-    def denoise(self, X, noise, scale=1.0):
+    def denoise(self, X: MatrixLike, noise: float, scale: float = 1.0) -> np.ndarray:
         """Return the posterior mean of x given ``scale x + noise e``, with e standard normal.
 
         This is the denoiser that a diffusion model of this density would learn.
@@ -307,7 +309,7 @@ class LowRankGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         check_real(self, "scale", scale, 0, closed="neither")
         return self._model().denoise(self._points(X), noise, scale)
 
-    def _dims(self, n_features):
+    def _dims(self, n_features: Any) -> Any:
         """Return the dimension of each subspace, checked."""
         dims = self.subspace_dim
         if isinstance(dims, Integral) and not isinstance(dims, bool):
@@ -320,12 +322,12 @@ class LowRankGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
             dims = list(dims)
         except TypeError:
             fail_parameter(self, "subspace_dim", allowed, self.subspace_dim)
-        whole = all(isinstance(dim, Integral) and 1 <= dim < n_features for dim in dims)
+        whole = all(isinstance(dim, Integral) and 1 <= int(dim) < n_features for dim in dims)
         if not whole or len(dims) != self.n_components:
             fail_parameter(self, "subspace_dim", allowed, self.subspace_dim)
         return [int(dim) for dim in dims]
 
-    def _attributes(self, model):
+    def _attributes(self, model: Any) -> Any:
         return {
             "weights_": model.weights,
             "bases_": model.bases,
@@ -333,10 +335,10 @@ class LowRankGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
             "noise_variance_": model.noise,
         }
 
-    def _points(self, X):
+    def _points(self, X: MatrixLike) -> Any:
         return check_magnitude(validate_data(self, X, dtype=np.float64, reset=False))
 
-    def _model(self):
+    def _model(self) -> Any:
         check_is_fitted(self, "weights_")
         return LowRankGaussians(
             weights=self.weights_,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -102,7 +102,9 @@ class Alternation:
         Rank to work at; that of the problem by default, 0 for biases alone.
     """
 
-    def __init__(self, problem: MatrixCompletion, threads: int = 1, rank: int | None = None):
+    def __init__(
+        self, problem: MatrixCompletion, threads: int = 1, rank: int | None = None
+    ) -> None:
         self.problem = problem
         self.threads = threads
         self.rank = problem.rank if rank is None else rank
@@ -253,7 +255,7 @@ def reachable(tol: float, problem: MatrixCompletion) -> float:
     return max(tol, 32 * float(np.finfo(problem.dtype).eps))
 
 
-def start(problem: MatrixCompletion, rng: np.random.Generator, threads: int = 1):
+def start(problem: MatrixCompletion, rng: np.random.Generator, threads: int = 1) -> Any:
     """Return the state to start from, and the spectral norm of the entries filled with zeros.
 
     Biases are fitted first. Of the rest, filled with zeros, the leading singular vectors are found

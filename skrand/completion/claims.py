@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -34,7 +35,7 @@ def _entries(seed: int) -> tuple[np.ndarray, sp.csr_array]:
     return M, sp.csr_array((M[rows, columns], (rows, columns)), shape=(m, n))
 
 
-def _recovered(solver) -> tuple[int, float]:
+def _recovered(solver: Any) -> tuple[int, float]:
     """Count recoveries to a root mean squared error of 1e-6; return the worst CPU time, too."""
     done, worst = 0, 0.0
     for seed in _SEEDS:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.impute import SimpleImputer
@@ -25,7 +27,7 @@ def low_rank_completer() -> DemoResult:
     X = np.where(np.random.default_rng(0).uniform(size=X.shape) < 0.5, np.nan, X)
     X_train, X_test, y_train, y_test = train_test_split(X, y, train_size=600, random_state=0)
 
-    def search(imputer, grid):
+    def search(imputer: Any, grid: Any) -> Any:
         classifier = LogisticRegression(C=0.05, max_iter=1000)
         return GridSearchCV(make_pipeline(StandardScaler(), imputer, classifier), grid, cv=3)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Self
+
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import RegressorMixin, clone
@@ -9,7 +11,9 @@ from sklearn.callback import with_callbacks
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skrand._typing import MatrixLike
 from skrand._validation import check_magnitude, check_numeric, check_option, fail_parameter
+from skrand.base import Solver
 from skrand.completion.estimator import LowRankCompleter
 from skrand.completion.model import LowRankModel, check_places
 
@@ -109,26 +113,26 @@ class LowRankEntryRegressor(RegressorMixin, LowRankModel):
 
     def __init__(
         self,
-        rank="auto",
+        rank: str | int = "auto",
         *,
-        alpha="auto",
-        alpha_scaling="constant",
-        biases="both",
-        nonneg=False,
-        init="spectral",
-        solver="auto",
-        tol=0.01,
-        max_iter=2000,
-        min_value=None,
-        max_value=None,
-        shape=None,
-        on_unseen="bias",
-        duplicates="raise",
-        warm_start=False,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-    ):
+        alpha: str | float = "auto",
+        alpha_scaling: str = "constant",
+        biases: str = "both",
+        nonneg: bool = False,
+        init: Any = "spectral",
+        solver: str | Solver = "auto",
+        tol: float = 0.01,
+        max_iter: int = 2000,
+        min_value: float | None = None,
+        max_value: float | None = None,
+        shape: Any = None,
+        on_unseen: str = "bias",
+        duplicates: str = "raise",
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.rank = rank
         self.alpha = alpha
         self.alpha_scaling = alpha_scaling
@@ -149,7 +153,7 @@ class LowRankEntryRegressor(RegressorMixin, LowRankModel):
         self.verbose = verbose
 
     @with_callbacks
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: MatrixLike, y: Any, sample_weight: Any = None) -> Self:
         """Fit the factors.
 
         Parameters
@@ -208,7 +212,7 @@ class LowRankEntryRegressor(RegressorMixin, LowRankModel):
         # An entry regressor has no rows to fold in: an index without entries is at the biases.
         return self
 
-    def predict(self, X):
+    def predict(self, X: MatrixLike) -> np.ndarray:
         """Predict the values of pairs.
 
         Parameters
@@ -253,7 +257,7 @@ class LowRankEntryRegressor(RegressorMixin, LowRankModel):
             values[~both] = np.nan
         return self._clip(values)
 
-    def to_completer(self):
+    def to_completer(self) -> Any:
         """Return the fitted :class:`LowRankCompleter` with the same factors.
 
         Returns
@@ -271,21 +275,21 @@ class LowRankEntryRegressor(RegressorMixin, LowRankModel):
         completer.adopt_columns(self.observed_counts_[1], len(self.U_))
         return completer
 
-    def _resolve_solver(self, task):
+    def _resolve_solver(self, task: Any) -> Any:
         solver = super()._resolve_solver(task)
         # The default here is looser than the solvers' own, and a solver by name is to have it.
         if isinstance(self.solver, str) and "tol" in solver.get_params(deep=False):
             solver = clone(solver).set_params(tol=self.tol)
         return solver
 
-    def _check_width(self, X):
+    def _check_width(self, X: MatrixLike) -> None:
         if X.shape[1] != 2:
             raise ValueError(
                 f"X must have 2 columns, the row and the column of each entry. Got {X.shape[1]} "
                 "feature(s)."
             )
 
-    def _bounds(self):
+    def _bounds(self) -> Any:
         """Return what indices must be less than."""
         if self.shape is None:
             return np.inf, np.inf
@@ -297,7 +301,7 @@ class LowRankEntryRegressor(RegressorMixin, LowRankModel):
             fail_parameter(self, "shape", "None or a tuple of two ints from 1 up", self.shape)
         return m, n
 
-    def _merge(self, rows, columns, y, weights, shape):
+    def _merge(self, rows: Any, columns: Any, y: Any, weights: Any, shape: Any) -> Any:
         """Return the entries as a canonical CSR array, and their weights in its order."""
         order = np.lexsort((columns, rows))
         rows, columns, y = rows[order], columns[order], y[order]
@@ -320,7 +324,7 @@ class LowRankEntryRegressor(RegressorMixin, LowRankModel):
         entries = sp.csr_array((y, (rows, columns)), shape=shape)
         return entries, weights
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         # Pairs of indices are no matrix of features.
         tags.input_tags.two_d_array = False

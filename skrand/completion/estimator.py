@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Self
+
 import numpy as np
 import scipy.sparse as sp
 from sklearn import get_config
@@ -9,7 +11,9 @@ from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.callback import with_callbacks
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skrand._typing import MatrixLike
 from skrand._validation import check_boolean, check_magnitude, check_option, fail_parameter
+from skrand.base import Solver
 from skrand.completion.model import LowRankModel
 from skrand.completion.streaming import ColumnSums
 
@@ -143,28 +147,28 @@ class LowRankCompleter(OneToOneFeatureMixin, TransformerMixin, LowRankModel):
 
     def __init__(
         self,
-        rank="auto",
+        rank: str | int = "auto",
         *,
-        alpha=0.0,
-        alpha_scaling="constant",
-        biases="col",
-        nonneg=False,
-        init="spectral",
-        solver="auto",
-        tol=1e-9,
-        max_iter=2000,
-        min_value=None,
-        max_value=None,
-        output="matrix",
-        missing_values=np.nan,
-        add_indicator=False,
-        keep_empty_features=False,
-        copy=True,
-        warm_start=False,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-    ):
+        alpha: str | float = 0.0,
+        alpha_scaling: str = "constant",
+        biases: str = "col",
+        nonneg: bool = False,
+        init: Any = "spectral",
+        solver: str | Solver = "auto",
+        tol: float = 1e-9,
+        max_iter: int = 2000,
+        min_value: float | None = None,
+        max_value: float | None = None,
+        output: str = "matrix",
+        missing_values: float = np.nan,
+        add_indicator: bool = False,
+        keep_empty_features: bool = False,
+        copy: bool = True,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.rank = rank
         self.alpha = alpha
         self.alpha_scaling = alpha_scaling
@@ -187,7 +191,7 @@ class LowRankCompleter(OneToOneFeatureMixin, TransformerMixin, LowRankModel):
         self.verbose = verbose
 
     @with_callbacks
-    def fit(self, X, y=None):
+    def fit(self, X: MatrixLike, y: Any = None) -> Self:
         """Fit the factors.
 
         Parameters
@@ -214,10 +218,10 @@ class LowRankCompleter(OneToOneFeatureMixin, TransformerMixin, LowRankModel):
         counts = np.bincount(observed.indices, minlength=observed.shape[1])
         self._with_missing = np.flatnonzero(counts < observed.shape[0])
         self._kept = np.flatnonzero((counts > 0) | self.keep_empty_features)
-        self._sums = None
+        self._sums: ColumnSums | None = None
         return self._fit_entries(self._columns(observed))
 
-    def partial_fit(self, X, y=None):
+    def partial_fit(self, X: MatrixLike, y: Any = None) -> Self:
         """Take in further rows: find their factors, then refresh the columns' factors.
 
         A column's factor and bias solve the ridge regression on all rows seen so far, at the row
@@ -261,14 +265,14 @@ class LowRankCompleter(OneToOneFeatureMixin, TransformerMixin, LowRankModel):
         self.observed_counts_ = np.diff(observed.indptr), self._sums.counts.astype(np.int64)
         return self
 
-    def adopt_columns(self, counts, n_rows):
+    def adopt_columns(self, counts: Any, n_rows: Any) -> None:
         """Take the columns of a model that was fitted elsewhere; see :meth:`to_completer`."""
         self.n_features_in_ = len(counts)
         self._kept = np.arange(len(counts))
         self._with_missing = np.flatnonzero(counts < n_rows)
         self._sums = None
 
-    def transform(self, X):
+    def transform(self, X: MatrixLike) -> np.ndarray:
         """Fill in the missing entries of rows, new ones too.
 
         Parameters
@@ -312,7 +316,7 @@ class LowRankCompleter(OneToOneFeatureMixin, TransformerMixin, LowRankModel):
             dense = np.hstack([dense, missing[:, self._with_missing].astype(dense.dtype)])
         return dense
 
-    def factors(self, X):
+    def factors(self, X: MatrixLike) -> np.ndarray:
         """Return the factors of rows, found from the entries that they have.
 
         Parameters
@@ -327,7 +331,7 @@ class LowRankCompleter(OneToOneFeatureMixin, TransformerMixin, LowRankModel):
         check_is_fitted(self)
         return self._fold_in(self._columns(self._observed(self._validate(X, reset=False))))[0]
 
-    def score(self, X, y=None):
+    def score(self, X: MatrixLike, y: Any = None) -> float:
         """Return minus the error on a tenth of each row's entries, found from the others.
 
         What is hidden depends on the shape of the data and on where entries are, so that models
@@ -361,7 +365,7 @@ class LowRankCompleter(OneToOneFeatureMixin, TransformerMixin, LowRankModel):
         error = values.astype(np.float64) - observed.data[hidden]
         return -float(np.sqrt(np.mean(error**2)))
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return the names of the columns that `transform` returns.
 
         Parameters
@@ -385,19 +389,19 @@ class LowRankCompleter(OneToOneFeatureMixin, TransformerMixin, LowRankModel):
         return np.concatenate(parts)
 
     @property
-    def _n_features_out(self):
+    def _n_features_out(self) -> int:
         if self.output == "factors":
             return self.rank_
         return len(self._kept) + (len(self._with_missing) if self.add_indicator else 0)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = bool(np.isnan(self.missing_values))
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
-    def _check_parameters(self):
+    def _check_parameters(self) -> None:
         self._check_model()
         check_option(self, "output", self.output, ("matrix", "factors"))
         for name in ("add_indicator", "keep_empty_features", "copy"):
@@ -406,7 +410,7 @@ class LowRankCompleter(OneToOneFeatureMixin, TransformerMixin, LowRankModel):
         if not number or isinstance(self.missing_values, bool):
             fail_parameter(self, "missing_values", "a float or an int", self.missing_values)
 
-    def _validate(self, X, *, reset, copy=False):
+    def _validate(self, X: MatrixLike, *, reset: bool, copy: bool = False) -> Any:
         refuse_duplicates(X)
         marked_by_nan = np.isnan(self.missing_values)
         X = validate_data(
@@ -421,12 +425,12 @@ class LowRankCompleter(OneToOneFeatureMixin, TransformerMixin, LowRankModel):
         # Factors of a matrix are multiplied with each other.
         return check_magnitude(X, power=4)
 
-    def _missing(self, values):
+    def _missing(self, values: Any) -> Any:
         if np.isnan(self.missing_values):
             return np.isnan(values)
         return values == self.missing_values
 
-    def _observed(self, X):
+    def _observed(self, X: MatrixLike) -> Any:
         """Return the observed entries as a CSR array with sorted columns."""
         if sp.issparse(X):
             X = sp.csr_array(X, copy=False)
@@ -448,11 +452,11 @@ class LowRankCompleter(OneToOneFeatureMixin, TransformerMixin, LowRankModel):
         observed.sort_indices()
         return observed
 
-    def _columns(self, observed):
+    def _columns(self, observed: Any) -> Any:
         everything = len(self._kept) == self.n_features_in_
         return observed if everything else observed[:, self._kept]
 
-    def _check_memory(self, X):
+    def _check_memory(self, X: MatrixLike) -> None:
         size = X.shape[0] * len(self._kept) * X.dtype.itemsize / 2**20
         limit = get_config()["working_memory"]
         if sp.issparse(X) and size > limit:
@@ -463,7 +467,7 @@ class LowRankCompleter(OneToOneFeatureMixin, TransformerMixin, LowRankModel):
             )
 
 
-def refuse_duplicates(X) -> None:
+def refuse_duplicates(X: MatrixLike) -> None:
     """Raise if sparse data store a place twice: nobody can tell which of the two is meant."""
     if not sp.issparse(X) or getattr(X, "format", "") not in ("csr", "csc", "coo"):
         return
@@ -482,7 +486,7 @@ def refuse_duplicates(X) -> None:
         )
 
 
-def hide(observed, share: float, rng: np.random.Generator) -> np.ndarray:
+def hide(observed: Any, share: float, rng: np.random.Generator) -> np.ndarray:
     """Return a mask that hides a share of each row's entries, at least one if there are two."""
     counts = np.diff(observed.indptr)
     hidden = np.maximum(np.round(share * counts), 1).astype(np.int64) * (counts >= 2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -32,9 +32,15 @@ __all__ = ["LowRankModel", "check_places"]
 class LowRankModel(SolverMixin, BaseEstimator):
     """Base of the estimators: fit factors to entries, read entries off factors."""
 
+    U_: np.ndarray
+    V_: np.ndarray
+    row_bias_: np.ndarray
+    col_bias_: np.ndarray
+    intercept_: float
+
     _solver_parameters = {"tol": False, "max_iter": False, "n_jobs": False}
 
-    def _check_model(self):
+    def _check_model(self) -> None:
         check_integer(self, "rank", self.rank, 1, options=("auto",))
         check_real(self, "alpha", self.alpha, 0, options=("auto",))
         check_option(self, "alpha_scaling", self.alpha_scaling, ("constant", "count"))
@@ -53,7 +59,7 @@ class LowRankModel(SolverMixin, BaseEstimator):
         if isinstance(self.init, str):
             check_option(self, "init", self.init, ("spectral", "random"))
 
-    def _fit_entries(self, entries, weights=None):
+    def _fit_entries(self, entries: Any, weights: Any = None) -> Self:
         """Fit to a canonical CSR array of observed entries, and set the fitted attributes."""
         shape = entries.shape
         if self.rank != "auto" and self.rank > min(shape):
@@ -96,7 +102,7 @@ class LowRankModel(SolverMixin, BaseEstimator):
         self.loss_curve_ = [state["rmse"] for state in solution.history]
         return self
 
-    def _start(self, shape):
+    def _start(self, shape: Any) -> Any:
         """Return where the solver starts."""
         if self.warm_start and hasattr(self, "U_"):
             same = (len(self.U_), len(self.V_)) == shape and self.rank in ("auto", self.rank_)
@@ -118,7 +124,7 @@ class LowRankModel(SolverMixin, BaseEstimator):
             )
         return U, V
 
-    def _warn_of_few(self, problem):
+    def _warn_of_few(self, problem: Any) -> None:
         m, n = problem.shape
         # With a penalty the answer is determined, whatever it is worth.
         if problem.X.nnz == m * n or problem.alpha > 0:
@@ -142,7 +148,7 @@ class LowRankModel(SolverMixin, BaseEstimator):
                 stacklevel=4,
             )
 
-    def _fold_in(self, entries):
+    def _fold_in(self, entries: Any) -> Any:
         """Return factors and biases of the rows of a CSR array, given the columns' factors."""
         rank, dtype = self.rank_, self.V_.dtype
         if entries.dtype != dtype:
@@ -164,15 +170,15 @@ class LowRankModel(SolverMixin, BaseEstimator):
         )
         return np.ascontiguousarray(x[:, :rank]), x[:, rank].copy()
 
-    def _clip(self, values):
+    def _clip(self, values: Any) -> Any:
         if self.min_value is None and self.max_value is None:
             return values
         return np.clip(values, self.min_value, self.max_value)
 
-    def _factors(self):
+    def _factors(self) -> Any:
         return Factors(self.U_, self.V_, self.row_bias_, self.col_bias_, self.intercept_)
 
-    def predict_entries(self, rows, columns):
+    def predict_entries(self, rows: Any, columns: Any) -> np.ndarray:
         """Return the model's values at places of the matrix that was fitted.
 
         Parameters
@@ -194,7 +200,9 @@ class LowRankModel(SolverMixin, BaseEstimator):
         rows, columns = check_places(rows, columns, shape)
         return self._clip(self._factors().at(rows, columns))
 
-    def recommend(self, row, n=10, *, exclude=None):
+    def recommend(
+        self, row: int, n: int = 10, *, exclude: Any = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return the columns with the highest values in one row.
 
         Parameters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -84,7 +85,7 @@ def _determined(problem: MatrixCompletion) -> int:
     return low
 
 
-def _split(problem: MatrixCompletion, hidden: np.ndarray):
+def _split(problem: MatrixCompletion, hidden: np.ndarray) -> Any:
     """Return the problem without some entries, their places, values and weights."""
     entries = problem.X.tocoo()
     i, j = entries.coords
@@ -97,7 +98,7 @@ def _split(problem: MatrixCompletion, hidden: np.ndarray):
     return train, (i[hidden], j[hidden]), entries.data[hidden].astype(np.float64), held
 
 
-def _descend(error) -> tuple[float, float]:
+def _descend(error: Any) -> tuple[float, float]:
     """Return the best relative penalty and its error."""
     best, worse = (_PENALTIES[0], np.inf), 0
     for share in _PENALTIES:
@@ -109,7 +110,7 @@ def _descend(error) -> tuple[float, float]:
     return best
 
 
-def _search(error, limit: int) -> int:
+def _search(error: Any, limit: int) -> int:
     """Return the rank of least error: by doubling, then between, each rank tried once.
 
     A larger rank must pay: its error must be a hundredth less.

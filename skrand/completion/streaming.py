@@ -24,7 +24,7 @@ class ColumnSums:
         Whether the penalty is multiplied by the number of entries.
     """
 
-    def __init__(self, n: int, rank: int, biased: bool, by_count: bool):
+    def __init__(self, n: int, rank: int, biased: bool, by_count: bool) -> None:
         self.biased = biased
         self.by_count = by_count
         self.gram = np.zeros((n, rank + biased, rank + biased))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from sklearn.datasets import load_digits
 
@@ -17,7 +19,7 @@ __all__ = ["balance", "clustering"]
 _EPISODES = 150
 
 
-def _scores(estimators, prior="balanced"):
+def _scores(estimators: Any, prior: Any = "balanced") -> Any:
     """Return EpisodeScores by name, 5-way 1-shot."""
     X, y = load_digits(return_X_y=True)
     sampler = EpisodeSampler(n_episodes=_EPISODES, query_prior=prior, random_state=0)

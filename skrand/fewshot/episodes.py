@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_random_state, column_or_1d
 
+from skrand._typing import MatrixLike
 from skrand._validation import check_integer, check_real, fail_parameter
 
 __all__ = ["Episode", "EpisodeSampler", "EpisodeScores", "evaluate_episodes"]
@@ -70,14 +71,14 @@ class EpisodeSampler:
 
     def __init__(
         self,
-        n_way=5,
-        n_shot=1,
-        n_query=15,
-        n_episodes=600,
+        n_way: int = 5,
+        n_shot: int = 1,
+        n_query: int = 15,
+        n_episodes: int = 600,
         *,
-        query_prior="balanced",
-        random_state=None,
-    ):
+        query_prior: Any = "balanced",
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.n_way = n_way
         self.n_shot = n_shot
         self.n_query = n_query
@@ -85,7 +86,7 @@ class EpisodeSampler:
         self.query_prior = query_prior
         self.random_state = random_state
 
-    def split(self, y, query_pool=None) -> Iterator[Episode]:
+    def split(self, y: Any, query_pool: Any = None) -> Iterator[Episode]:
         """Yield episodes.
 
         Parameters
@@ -211,13 +212,13 @@ def _half_width(values: np.ndarray) -> float:
 
 def evaluate_episodes(
     estimators: Mapping[str, Any],
-    X,
-    y,
+    X: MatrixLike,
+    y: Any,
     sampler: EpisodeSampler,
     *,
-    query_pool=None,
-    inductive=(),
-    callback=None,
+    query_pool: Any = None,
+    inductive: Any = (),
+    callback: Any = None,
 ) -> list[EpisodeScores]:
     """Fit estimators on the same episodes and compare what they make of the queries.
 

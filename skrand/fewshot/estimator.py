@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import (
@@ -18,6 +18,7 @@ from sklearn.utils import assert_all_finite, check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skrand._typing import MatrixLike
 from skrand._validation import (
     check_integer,
     check_magnitude,
@@ -25,7 +26,7 @@ from skrand._validation import (
     check_option,
     check_real,
 )
-from skrand.base import SolverMixin
+from skrand.base import Solver, SolverMixin
 from skrand.fewshot.labels import unlabelled
 from skrand.fewshot.preprocessing import fit_preprocessing
 from skrand.fewshot.problem import TransductiveLabelling
@@ -182,24 +183,24 @@ default="auto"
 
     def __init__(
         self,
-        solver="auto",
+        solver: str | Solver = "auto",
         *,
-        temperature="auto",
-        laplacian="auto",
-        n_neighbors="auto",
-        class_prior="auto",
-        prior_strength="auto",
-        metric="sqeuclidean",
-        preprocess="cl2",
-        center="pooled",
-        base=None,
-        unlabeled=-1,
-        max_iter=None,
-        tol=None,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-    ):
+        temperature: str | float = "auto",
+        laplacian: str | float = "auto",
+        n_neighbors: str | int = "auto",
+        class_prior: Any = "auto",
+        prior_strength: str | float = "auto",
+        metric: str = "sqeuclidean",
+        preprocess: str | None = "cl2",
+        center: str = "pooled",
+        base: Any = None,
+        unlabeled: Any = -1,
+        max_iter: int | None = None,
+        tol: float | None = None,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.solver = solver
         self.temperature = temperature
         self.laplacian = laplacian
@@ -218,7 +219,7 @@ default="auto"
         self.verbose = verbose
 
     @with_callbacks
-    def fit(self, X, y):
+    def fit(self, X: MatrixLike, y: Any) -> Self:
         """Label the rows that have no label.
 
         Parameters
@@ -265,7 +266,7 @@ default="auto"
         self.objective_history_ = [r["objective"] for r in self.history_ if "objective" in r]
         return self
 
-    def predict(self, X):
+    def predict(self, X: MatrixLike) -> np.ndarray:
         """Label new rows, one by one.
 
         Parameters
@@ -280,7 +281,7 @@ default="auto"
         check_is_fitted(self, "label_distributions_")
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: MatrixLike) -> np.ndarray:
         """Return the distributions of new rows over the classes.
 
         Parameters
@@ -295,7 +296,7 @@ default="auto"
         check_is_fitted(self, "label_distributions_")
         return probabilities(self._rule, self._rows(X))
 
-    def transform(self, X):
+    def transform(self, X: MatrixLike) -> np.ndarray:
         """Return the distances of (preprocessed) rows to the prototypes.
 
         Parameters
@@ -312,7 +313,7 @@ default="auto"
         squares = (rows**2).sum(axis=1)[:, None] + (M**2).sum(axis=1) - 2 * rows @ M.T
         return np.sqrt(np.maximum(squares, 0))
 
-    def transduce(self, X):
+    def transduce(self, X: MatrixLike) -> np.ndarray:
         """Label another batch together, from the same labelled rows.
 
         Parameters
@@ -332,7 +333,7 @@ default="auto"
         return self.classes_[model.transduction_[len(support) :]]
 
     @property
-    def graph_(self):
+    def graph_(self) -> Any:
         """Graph of nearest neighbours, a CSR array; of the solvers that made one."""
         check_is_fitted(self, "label_distributions_")
         if self._graph is None:
@@ -340,19 +341,19 @@ default="auto"
         return self._graph.matrix()
 
     @property
-    def _n_features_out(self):
+    def _n_features_out(self) -> int:
         return len(self.classes_)
 
-    def __sklearn_is_fitted__(self):
+    def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "label_distributions_")
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.target_tags.required = True
         return tags
 
-    def _rows(self, X):
+    def _rows(self, X: MatrixLike) -> Any:
         X = check_magnitude(validate_data(self, X, dtype=_DTYPES, reset=False))
         return self._prepare(X.astype(self._problem.X.dtype, copy=False))
 
@@ -418,7 +419,7 @@ default="auto"
                 UserWarning,
                 stacklevel=3,
             )
-        if self.n_neighbors != "auto" and self.n_neighbors >= n_samples:
+        if not isinstance(self.n_neighbors, str) and self.n_neighbors >= n_samples:
             warnings.warn(
                 f"n_neighbors={self.n_neighbors} is not fewer than the {n_samples} rows: "
                 f"{n_samples - 1}, all others, are used.",
@@ -426,7 +427,7 @@ default="auto"
                 stacklevel=3,
             )
 
-    def _check_parameters(self):
+    def _check_parameters(self) -> None:
         auto = ("auto",)
         check_real(self, "temperature", self.temperature, 0, closed="neither", options=auto)
         check_real(self, "laplacian", self.laplacian, 0, options=auto)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from sklearn.model_selection import BaseCrossValidator, check_cv
 
+from skrand._typing import MatrixLike
 from skrand.fewshot.labels import unlabelled
 
 __all__ = ["TransductiveSplit"]
@@ -42,11 +44,11 @@ class TransductiveSplit(BaseCrossValidator):
     [0 1 2 5] [3 4]
     """
 
-    def __init__(self, cv=5, *, unlabeled=-1):
+    def __init__(self, cv: Any = 5, *, unlabeled: Any = -1) -> None:
         self.cv = cv
         self.unlabeled = unlabeled
 
-    def split(self, X, y=None, groups=None):
+    def split(self, X: MatrixLike, y: Any = None, groups: Any = None) -> Iterator[Any]:
         """Yield positions of training and test rows.
 
         Parameters
@@ -82,7 +84,7 @@ class TransductiveSplit(BaseCrossValidator):
                 )
             yield np.sort(np.concatenate([known[train], hidden])), known[test]
 
-    def get_n_splits(self, X=None, y=None, groups=None):
+    def get_n_splits(self, X: MatrixLike = None, y: Any = None, groups: Any = None) -> Any:
         """Return the number of folds."""
         if isinstance(self.cv, (int, np.integer)):
             return int(self.cv)

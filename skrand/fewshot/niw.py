@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import scipy.linalg
@@ -10,6 +10,7 @@ from scipy.special import logsumexp
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, column_or_1d
 
+from skrand._typing import MatrixLike
 from skrand._validation import check_real
 
 __all__ = ["ClassPosterior", "NormalInverseWishart"]
@@ -94,11 +95,11 @@ class NormalInverseWishart(BaseEstimator):
     True
     """
 
-    def __init__(self, *, within_shrinkage=0.9, between_shrinkage=1.0):
+    def __init__(self, *, within_shrinkage: float = 0.9, between_shrinkage: float = 1.0) -> None:
         self.within_shrinkage = within_shrinkage
         self.between_shrinkage = between_shrinkage
 
-    def fit(self, X, y):
+    def fit(self, X: MatrixLike, y: Any) -> Self:
         """Fit the hierarchy on base classes.
 
         Parameters
@@ -117,7 +118,7 @@ class NormalInverseWishart(BaseEstimator):
                 delattr(self, name)
         return self.partial_fit(X, y)
 
-    def partial_fit(self, X, y):
+    def partial_fit(self, X: MatrixLike, y: Any) -> Self:
         """Go on with rows of further classes.
 
         Parameters
@@ -144,7 +145,7 @@ class NormalInverseWishart(BaseEstimator):
                     f"X has {X.shape[1]} features, the rows before had {len(self._sums[3])}."
                 )
             sums = tuple(old + new for old, new in zip(self._sums, sums, strict=True))
-        self._sums = sums
+        self._sums: tuple[Any, ...] = sums
         self.n_samples_seen_, self.n_classes_seen_ = int(sums[0]), int(sums[1])
         self.factor_ = 1.0
         self._estimate(within, between)
@@ -186,7 +187,7 @@ class NormalInverseWishart(BaseEstimator):
         variance = 1.0 / (1.0 / self.ratio_ + counts[:, None])
         return ClassPosterior(variance * sums, variance)
 
-    def calibrate(self, X, y, *, n_shots=1, n_way=5):
+    def calibrate(self, X: MatrixLike, y: Any, *, n_shots: int = 1, n_way: int = 5) -> Self:
         """Choose `factor_`: the one of least log loss on small problems made of base classes.
 
         Classes are taken `n_way` at a time in their order, the first `n_shots` rows of each as its
@@ -226,7 +227,7 @@ class NormalInverseWishart(BaseEstimator):
         return self
 
 
-def _sums(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, ...]:
+def _sums(X: np.ndarray, y: np.ndarray) -> tuple[Any, ...]:
     """Return rows, classes, inverse counts, means, scatter within and outer products.
 
     All are sums over classes, so those of several calls add up to those of one.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
@@ -43,12 +45,14 @@ class AffinityDisplay:
     (200, 200)
     """
 
-    def __init__(self, *, image, boundaries):
+    def __init__(self, *, image: Any, boundaries: Any) -> None:
         self.image = image
         self.boundaries = boundaries
 
     @classmethod
-    def from_estimator(cls, estimator, *, max_cells=500, ax=None, **image_kwargs):
+    def from_estimator(
+        cls, estimator: Any, *, max_cells: int = 500, ax: Any = None, **image_kwargs: Any
+    ) -> Any:
         """Draw the graph of a fitted clusterer.
 
         Parameters
@@ -77,7 +81,15 @@ class AffinityDisplay:
         )
 
     @classmethod
-    def from_affinity(cls, affinity, labels, *, max_cells=500, ax=None, **image_kwargs):
+    def from_affinity(
+        cls,
+        affinity: Any,
+        labels: Any,
+        *,
+        max_cells: Any = 500,
+        ax: Any = None,
+        **image_kwargs: Any,
+    ) -> Any:
         """Draw a graph.
 
         Parameters
@@ -110,7 +122,7 @@ class AffinityDisplay:
         display = cls(image=sums / np.outer(sizes, sizes), boundaries=ends * n_cells / n)
         return display.plot(ax=ax, **image_kwargs)
 
-    def plot(self, ax=None, **image_kwargs):
+    def plot(self, ax: Any = None, **image_kwargs: Any) -> Any:
         """Draw the image and the clusters' boundaries.
 
         Parameters

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
@@ -48,14 +50,24 @@ class ConvergenceDisplay:
     True
     """
 
-    def __init__(self, *, work, residual, work_name="iterations", name=None):
+    def __init__(
+        self, *, work: Any, residual: Any, work_name: str = "iterations", name: str | None = None
+    ) -> None:
         self.work = work
         self.residual = residual
         self.work_name = work_name
         self.name = name
 
     @classmethod
-    def from_estimator(cls, estimator, *, work="auto", name=None, ax=None, **line_kwargs):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        work: str = "auto",
+        name: str | None = None,
+        ax: Any = None,
+        **line_kwargs: Any,
+    ) -> Any:
         """Draw the history of a fitted estimator.
 
         Parameters
@@ -86,7 +98,15 @@ class ConvergenceDisplay:
         return cls.from_history(estimator.history_, work=work, name=name, ax=ax, **line_kwargs)
 
     @classmethod
-    def from_history(cls, history, *, work="auto", name=None, ax=None, **line_kwargs):
+    def from_history(
+        cls,
+        history: Any,
+        *,
+        work: Any = "auto",
+        name: Any = None,
+        ax: Any = None,
+        **line_kwargs: Any,
+    ) -> Any:
         """Draw a history: that of an estimator, or of a solver's Solution.
 
         Parameters
@@ -115,7 +135,7 @@ class ConvergenceDisplay:
         )
         return display.plot(ax=ax, **line_kwargs)
 
-    def plot(self, ax=None, *, name=None, **line_kwargs):
+    def plot(self, ax: Any = None, *, name: str | None = None, **line_kwargs: Any) -> Any:
         """Draw the curve; a curve for each call on the same axes.
 
         Parameters

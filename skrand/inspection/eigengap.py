@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
@@ -42,12 +44,12 @@ class EigengapDisplay:
     True
     """
 
-    def __init__(self, *, eigenvalues, n_clusters):
+    def __init__(self, *, eigenvalues: Any, n_clusters: int) -> None:
         self.eigenvalues = eigenvalues
         self.n_clusters = n_clusters
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None, **line_kwargs):
+    def from_estimator(cls, estimator: Any, *, ax: Any = None, **line_kwargs: Any) -> Any:
         """Draw the spectrum that a fitted clusterer cut its graph by.
 
         Parameters
@@ -72,7 +74,7 @@ class EigengapDisplay:
         display = cls(eigenvalues=np.asarray(values), n_clusters=estimator.n_clusters_)
         return display.plot(ax=ax, **line_kwargs)
 
-    def plot(self, ax=None, **line_kwargs):
+    def plot(self, ax: Any = None, **line_kwargs: Any) -> Any:
         """Draw the eigenvalues.
 
         Parameters

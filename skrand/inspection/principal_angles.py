@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
@@ -41,12 +43,12 @@ class PrincipalAnglesDisplay:
            [90.,  0.]])
     """
 
-    def __init__(self, *, angles, names=None):
+    def __init__(self, *, angles: Any, names: Any = None) -> None:
         self.angles = angles
         self.names = names
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None, **image_kwargs):
+    def from_estimator(cls, estimator: Any, *, ax: Any = None, **image_kwargs: Any) -> Any:
         """Draw the angles between the subspaces of a fitted estimator.
 
         Parameters
@@ -68,7 +70,9 @@ class PrincipalAnglesDisplay:
         return cls.from_bases(estimator.bases_, ax=ax, **image_kwargs)
 
     @classmethod
-    def from_bases(cls, bases, *, names=None, ax=None, **image_kwargs):
+    def from_bases(
+        cls, bases: Any, *, names: Any = None, ax: Any = None, **image_kwargs: Any
+    ) -> Any:
         """Draw the angles between given subspaces.
 
         Parameters
@@ -87,7 +91,7 @@ class PrincipalAnglesDisplay:
         display = cls(angles=np.degrees(principal_angles(bases)), names=names)
         return display.plot(ax=ax, **image_kwargs)
 
-    def plot(self, ax=None, **image_kwargs):
+    def plot(self, ax: Any = None, **image_kwargs: Any) -> Any:
         """Draw the matrix of angles.
 
         Parameters

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils.validation import check_is_fitted
@@ -45,15 +47,22 @@ class TransportPlanDisplay:
     True
     """
 
-    def __init__(self, *, plan, source=None, target=None):
+    def __init__(self, *, plan: Any, source: Any = None, target: Any = None) -> None:
         self.plan = plan
         self.source = source
         self.target = target
 
     @classmethod
     def from_estimator(
-        cls, estimator, *, kind="auto", features=(0, 1), max_lines=500, ax=None, **kwargs
-    ):
+        cls,
+        estimator: Any,
+        *,
+        kind: str = "auto",
+        features: Any = (0, 1),
+        max_lines: int = 500,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Any:
         """Draw the plan of a fitted transport estimator.
 
         Parameters
@@ -77,7 +86,8 @@ class TransportPlanDisplay:
         """
         check_is_fitted(estimator)
         check_option("TransportPlanDisplay", "kind", kind, ("auto", "points", "matrix"))
-        source, target = (getattr(estimator, name, None) for name in ("source_", "target_"))
+        source: Any = getattr(estimator, "source_", None)
+        target: Any = getattr(estimator, "target_", None)
         if kind == "points" and source is None:
             raise ValueError("kind='points' needs points. The costs were precomputed.")
         if source is None or kind == "matrix" or (kind == "auto" and source.shape[1] != 2):
@@ -86,7 +96,7 @@ class TransportPlanDisplay:
         display = cls(plan=estimator.plan_, source=source[:, columns], target=target[:, columns])
         return display.plot(ax=ax, max_lines=max_lines, **kwargs)
 
-    def plot(self, ax=None, *, max_lines=500, **kwargs):
+    def plot(self, ax: Any = None, *, max_lines: int = 500, **kwargs: Any) -> Any:
         """Draw the plan.
 
         Parameters
@@ -115,7 +125,7 @@ class TransportPlanDisplay:
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
-    def _draw_points(self, ax, max_lines, kwargs):
+    def _draw_points(self, ax: Any, max_lines: Any, kwargs: Any) -> None:
         from matplotlib.collections import LineCollection
 
         rows, columns, mass = _heaviest(self.plan, max_lines)
@@ -123,13 +133,13 @@ class TransportPlanDisplay:
         look = {"colors": "0.5", "linewidths": 0.8, "zorder": 1, **kwargs}
         if "alpha" not in look:
             look["alpha"] = np.clip(mass / mass.max(), 0.05, 1.0)
-        self.lines_ = ax.add_collection(LineCollection(ends, **look))
+        self.lines_ = ax.add_collection(LineCollection(list(ends), **look))
         ax.scatter(*self.source.T, s=12, label="source", zorder=2)
         ax.scatter(*self.target.T, s=12, marker="x", label="target", zorder=2)
         ax.legend()
 
 
-def _heaviest(plan, count):
+def _heaviest(plan: Any, count: Any) -> Any:
     """Return rows, columns and masses of the `count` largest positive entries, smallest first."""
     if issparse(plan):
         coo = plan.tocoo()

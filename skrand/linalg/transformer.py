@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any, Self
+
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.random_projection import johnson_lindenstrauss_min_dim
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skrand._typing import MatrixLike
 from skrand._validation import check_integer, check_n_jobs, check_option, check_real
 from skrand.linalg.sketch import SKETCHES, make_sketch
 
@@ -69,14 +72,14 @@ class SketchTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
 
     def __init__(
         self,
-        n_components=100,
+        n_components: str | int = 100,
         *,
-        kind="sparse-sign",
-        nnz=8,
-        eps=0.1,
-        n_jobs=None,
-        random_state=None,
-    ):
+        kind: str = "sparse-sign",
+        nnz: int = 8,
+        eps: float = 0.1,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.n_components = n_components
         self.kind = kind
         self.nnz = nnz
@@ -84,7 +87,7 @@ class SketchTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    def fit(self, X, y=None):
+    def fit(self, X: MatrixLike, y: None = None) -> Self:
         """Draw the projection; of the data only the shape is used.
 
         Parameters
@@ -104,7 +107,7 @@ class SketchTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         check_real(self, "eps", self.eps, 0.0, 1.0, closed="neither")
         check_n_jobs(self, self.n_jobs)
         X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32])
-        size = self.n_components
+        size: Any = self.n_components
         if size == "auto":
             size = int(johnson_lindenstrauss_min_dim(X.shape[0], eps=self.eps))
             if size > X.shape[1]:
@@ -121,7 +124,7 @@ class SketchTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         self._n_features_out = size
         return self
 
-    def transform(self, X):
+    def transform(self, X: MatrixLike) -> np.ndarray:
         """Project.
 
         Parameters
@@ -138,7 +141,7 @@ class SketchTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
         return np.ascontiguousarray(self.sketch_.apply(X.T).T)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]

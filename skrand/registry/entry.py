@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -110,7 +110,7 @@ class Entry:
     target: str
     task: str | None = None
     summary: str
-    capabilities: frozenset[str] = frozenset()
+    capabilities: Set[str] = frozenset()
     requires: tuple[str, ...] = ()
     reference: str = ""
     claim: str | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from numbers import Real
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import (
@@ -25,6 +25,7 @@ from sklearn.utils import (
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skrand import registry
+from skrand._typing import MatrixLike
 from skrand._validation import (
     check_boolean,
     check_integer,
@@ -34,7 +35,7 @@ from skrand._validation import (
     check_real,
     fail_parameter,
 )
-from skrand.base import SolverMixin
+from skrand.base import Solver, SolverMixin
 from skrand.exceptions import IncompatibleSolverError, RankWarning
 from skrand.regression.guarantee import check_guarantee
 from skrand.regression.lp_problem import LpRegression
@@ -217,22 +218,22 @@ class SketchedRegressor(
     def __init__(
         self,
         *,
-        p=2.0,
-        alpha=0.0,
-        solver="auto",
-        sketch="auto",
-        sketch_size=None,
-        sketch_nnz=None,
-        guarantee=None,
-        epsilon=None,
-        delta=0.01,
-        tol=None,
-        max_iter=100,
-        fit_intercept=True,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-    ):
+        p: float = 2.0,
+        alpha: float = 0.0,
+        solver: str | Solver = "auto",
+        sketch: Any = "auto",
+        sketch_size: float | None = None,
+        sketch_nnz: int | None = None,
+        guarantee: str | None = None,
+        epsilon: float | None = None,
+        delta: float = 0.01,
+        tol: float | None = None,
+        max_iter: int = 100,
+        fit_intercept: bool = True,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.p = p
         self.alpha = alpha
         self.solver = solver
@@ -250,7 +251,7 @@ class SketchedRegressor(
         self.verbose = verbose
 
     @with_callbacks
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: MatrixLike, y: Any, sample_weight: Any = None) -> Self:
         """Fit the coefficients.
 
         Parameters
@@ -277,7 +278,7 @@ class SketchedRegressor(
             If the solver cannot take this data; the message names solvers that can.
         """
         self._check_parameters()
-        self._stream = None
+        self._stream: Any = None
         if hasattr(X, "__dask_graph__"):
             return self._fit_cluster(X, y, sample_weight)
         X, y = validate_data(
@@ -297,7 +298,9 @@ class SketchedRegressor(
         self._set_diagnostics(solution, y.ndim)
         return self
 
-    def partial_fit(self, X, y, sample_weight=None, *, row_offset=None):
+    def partial_fit(
+        self, X: MatrixLike, y: Any, sample_weight: Any = None, *, row_offset: int | None = None
+    ) -> Self:
         """Add rows to a stream; the coefficients follow when they are next asked for.
 
         A summary of the rows is kept, whose size does not depend on their number: the Gram matrix
@@ -360,7 +363,7 @@ class SketchedRegressor(
         stream.summary.update(X, y.reshape(len(y), -1), weights, row_offset)
         return self
 
-    def merge(self, other):
+    def merge(self, other: Any) -> Self:
         """Add the rows that another estimator has seen by `partial_fit`.
 
         Parameters
@@ -388,7 +391,7 @@ class SketchedRegressor(
         self._forget_solution()
         return self
 
-    def predict(self, X):
+    def predict(self, X: MatrixLike) -> Any:
         """Predict the target of every row.
 
         Parameters
@@ -404,7 +407,7 @@ class SketchedRegressor(
         X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
         return X @ self.coef_.T + self.intercept_
 
-    def transform(self, X):
+    def transform(self, X: MatrixLike) -> np.ndarray:
         """Return the predictions as columns, one a target: for stacking, or inside a Pipeline.
 
         Parameters
@@ -418,7 +421,7 @@ class SketchedRegressor(
         """
         return self.predict(X).reshape(-1, self._n_features_out)
 
-    def fit_transform(self, X, y, sample_weight=None):
+    def fit_transform(self, X: MatrixLike, y: Any, sample_weight: Any = None) -> np.ndarray:
         """Fit and return the predictions of the training data as columns.
 
         Parameters
@@ -432,14 +435,14 @@ class SketchedRegressor(
         """
         return self.fit(X, y, sample_weight=sample_weight).transform(X)
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: Any) -> Any:
         """Solve the stream when one of the attributes that follow from it is first looked at."""
         if name in _FOLLOWING and self.__dict__.get("_stream") is not None:
             self._solve_stream()
             return self.__dict__[name]
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
-    def _fit_cluster(self, X, y, sample_weight):
+    def _fit_cluster(self, X: MatrixLike, y: Any, sample_weight: Any) -> Self:
         from skrand.regression.cluster import ClusterData
 
         data = ClusterData(X, y, sample_weight)
@@ -455,7 +458,7 @@ class SketchedRegressor(
         self._set_diagnostics(solution, ndim)
         return self
 
-    def _empty_summary(self, n_features, y_shape, **params):
+    def _empty_summary(self, n_features: Any, y_shape: Any, **params: Any) -> Any:
         """Let the solver, given those of `params` that it has, say what it must know of rows."""
         if self.p != 2:
             raise IncompatibleSolverError(
@@ -483,29 +486,29 @@ class SketchedRegressor(
         )
 
     @with_callbacks
-    def _solve_stream(self):
+    def _solve_stream(self) -> None:
         stream = self._stream
         problem = stream.problem(self._resolve_solver("least-squares").name, float(self.alpha))
         ndim = 1 + len(stream.y_shape)
         solution = self._run_solver(problem, lambda x: self._attributes(problem, x, ndim))
         self._set_diagnostics(solution, ndim)
 
-    def _forget_solution(self):
+    def _forget_solution(self) -> None:
         for name in _FOLLOWING:
             self.__dict__.pop(name, None)
 
     @property
-    def _n_features_out(self):
+    def _n_features_out(self) -> int:
         return 1 if self.coef_.ndim == 1 else len(self.coef_)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.target_tags.multi_output = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
-    def _problem(self, X, y, weights):
+    def _problem(self, X: MatrixLike, y: Any, weights: Any) -> Any:
         """State the problem for checked data."""
         if self.p != 2:
             check_magnitude(X, power=max(2.0, self.p))
@@ -523,7 +526,7 @@ class SketchedRegressor(
             assert_all_finite(y, input_name="y")
         return problem
 
-    def _check_parameters(self):
+    def _check_parameters(self) -> None:
         check_real(self, "p", self.p, 1.0)
         check_real(self, "alpha", self.alpha, 0.0)
         if self.p != 2 and self.guarantee == "linf":
@@ -542,9 +545,7 @@ class SketchedRegressor(
         check_boolean(self, "fit_intercept", self.fit_intercept)
         check_n_jobs(self, self.n_jobs)
 
-    def _attributes(
-        self, problem: LeastSquares | LpRegression, x: np.ndarray, ndim: int
-    ) -> dict[str, Any]:
+    def _attributes(self, problem: Any, x: np.ndarray, ndim: int) -> dict[str, Any]:
         """Return the fitted attributes that follow from `x`: (d, k), and maybe the intercepts."""
         dtype = problem.dtype
         coef = np.ascontiguousarray(x[: problem.shape[1]].T.astype(dtype, copy=False))
@@ -554,8 +555,8 @@ class SketchedRegressor(
             intercept = None if intercept is None else intercept[0]
         return {"coef_": coef, "intercept_": 0.0 if intercept is None else intercept}
 
-    def _set_diagnostics(self, solution, ndim):
-        def by_target(values):
+    def _set_diagnostics(self, solution: Any, ndim: Any) -> None:
+        def by_target(values: Any) -> Any:
             return None if values is None else (float(values[0]) if ndim == 1 else values)
 
         extra = solution.extra
@@ -594,7 +595,7 @@ class SketchedRegressor(
             )
 
 
-def _check_sample_weight(sample_weight, X, may_vanish=False):
+def _check_sample_weight(sample_weight: Any, X: MatrixLike, may_vanish: bool = False) -> Any:
     """Return the weights as a float64 array of shape (n_samples,), or None."""
     if sample_weight is None:
         return None

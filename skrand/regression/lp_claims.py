@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from skrand.regression.lp_problem import LpRegression
@@ -32,7 +34,9 @@ def coreset() -> list[ClaimResult]:
         exact = InteriorPoint(tol=1e-10) if p == 1 else Newton(tol=1e-10)
         best = exact.solve(problem).extra["objective"][0]
 
-        def excess(size: int, sketch: str, problem=problem, best=best) -> tuple[float, bool]:
+        def excess(
+            size: int, sketch: str, problem: Any = problem, best: Any = best
+        ) -> tuple[float, bool]:
             """Return the median excess, and whether each one was within its certificate."""
             values, bounded = [], True
             for seed in _SEEDS:

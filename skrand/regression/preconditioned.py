@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -26,13 +27,13 @@ class PreconditionedSolver(Solver):
     def __init__(
         self,
         *,
-        sketch="auto",
-        sketch_size=None,
-        sketch_nnz=None,
-        tol=None,
-        max_iter=100,
-        n_jobs=None,
-    ):
+        sketch: str = "auto",
+        sketch_size: Any = None,
+        sketch_nnz: Any = None,
+        tol: Any = None,
+        max_iter: int = 100,
+        n_jobs: int | None = None,
+    ) -> None:
         self.sketch = sketch
         self.sketch_size = sketch_size
         self.sketch_nnz = sketch_nnz

@@ -253,7 +253,7 @@ class LeastSquaresTask(Task):
             return None
         return f"the fit is {worst:.2g} times {claim} away from the reference"
 
-    def peers(self) -> dict[str, Callable[[LeastSquares], np.ndarray]]:
+    def peers(self) -> dict[str, Callable[[LeastSquares], np.ndarray | None]]:
         """scikit-learn's LinearRegression or Ridge, and SciPy's lstsq."""
         return {"scikit-learn": _scikit_learn, "scipy-lstsq": _scipy_lstsq}
 

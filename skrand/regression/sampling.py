@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_consistent_length
 
+from skrand._typing import MatrixLike
 from skrand._validation import (
     check_integer,
     check_magnitude,
@@ -256,7 +257,7 @@ def _with_target(X: Any, y: Any) -> Any:
         return X
     y = check_array(y, ensure_2d=False, dtype=[np.float64, np.float32], input_name="y")
     check_consistent_length(X, y)
-    stack = sp.hstack if sp.issparse(X) else np.hstack
+    stack: Any = sp.hstack if sp.issparse(X) else np.hstack
     stacked = stack([X, y.reshape(len(y), -1)])
     return stacked.tocsr() if sp.issparse(X) else stacked
 
@@ -314,14 +315,14 @@ class CoresetSampler(BaseEstimator):
 
     def __init__(
         self,
-        n_rows=None,
+        n_rows: int | None = None,
         *,
-        epsilon=0.01,
-        scores="augmented",
-        p=2.0,
-        method="sketched",
-        random_state=None,
-    ):
+        epsilon: float = 0.01,
+        scores: str = "augmented",
+        p: float = 2.0,
+        method: str = "sketched",
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.n_rows = n_rows
         self.epsilon = epsilon
         self.scores = scores
@@ -329,7 +330,7 @@ class CoresetSampler(BaseEstimator):
         self.method = method
         self.random_state = random_state
 
-    def fit_resample(self, X, y):
+    def fit_resample(self, X: MatrixLike, y: Any) -> tuple[Any, Any, np.ndarray]:
         """Draw the sample.
 
         Parameters

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any, Self
+
 import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
 from sklearn.linear_model import Ridge
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skrand._typing import MatrixLike
 from skrand._validation import (
     check_magnitude,
     check_numeric,
@@ -71,20 +74,20 @@ class SketchedFit(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
 
     def __init__(
         self,
-        estimator=None,
+        estimator: Any = None,
         *,
-        sketch="sparse-sign",
-        sketch_size=8.0,
-        loss="sum",
-        random_state=None,
-    ):
+        sketch: str = "sparse-sign",
+        sketch_size: float = 8.0,
+        loss: str = "sum",
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.estimator = estimator
         self.sketch = sketch
         self.sketch_size = sketch_size
         self.loss = loss
         self.random_state = random_state
 
-    def fit(self, X, y):
+    def fit(self, X: MatrixLike, y: Any) -> Self:
         """Reduce the rows and fit the estimator.
 
         Parameters
@@ -121,7 +124,7 @@ class SketchedFit(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
         self.coef_ = self.estimator_.coef_
         return self
 
-    def predict(self, X):
+    def predict(self, X: MatrixLike) -> Any:
         """Predict the target of every row.
 
         Parameters
@@ -137,7 +140,7 @@ class SketchedFit(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
         X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
         return X @ self.coef_.T + self.intercept_
 
-    def _size(self, n_features):
+    def _size(self, n_features: Any) -> Any:
         if isinstance(self.sketch_size, float):
             check_real(self, "sketch_size", self.sketch_size, 1.0, closed="neither")
             return int(np.ceil(self.sketch_size * n_features))
@@ -147,7 +150,7 @@ class SketchedFit(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
             fail_parameter(self, "sketch_size", allowed, self.sketch_size)
         return int(self.sketch_size)
 
-    def _fit_sketch(self, estimator, X, y, size, random):
+    def _fit_sketch(self, estimator: Any, X: MatrixLike, y: Any, size: Any, random: Any) -> None:
         intercept = estimator.get_params().get("fit_intercept", False)
         problem = LeastSquares(A=X, b=y.reshape(len(y), -1), intercept=intercept)
         if intercept:
@@ -166,7 +169,7 @@ class SketchedFit(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
         self.intercept_ = 0.0 if not intercept else offset[0] if y.ndim == 1 else offset
         self.sketch_size_ = size
 
-    def _fit_sample(self, estimator, X, y, size, random):
+    def _fit_sample(self, estimator: Any, X: MatrixLike, y: Any, size: Any, random: Any) -> None:
         indices, weights = sample_rows(X, y, m=size, scores="leverage", random_state=random)
         if self.loss == "mean":
             weights = weights * (len(indices) / len(y))
@@ -174,7 +177,7 @@ class SketchedFit(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
         self.intercept_ = self.estimator_.intercept_
         self.sketch_size_ = len(indices)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.target_tags.multi_output = True

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any, Self
+
 import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skrand._typing import MatrixLike
 from skrand._validation import check_option
 from skrand.transport.estimator import SinkhornNewtonOT
 
@@ -16,8 +19,8 @@ __all__ = ["OTAdapter"]
 _DIRECTIONS = ("source_to_target", "target_to_source")
 
 
-def _estimator_has(name):
-    def check(self):
+def _estimator_has(name: Any) -> Any:
+    def check(self: Any) -> Any:
         inner = getattr(self, "estimator_", self.estimator)
         return inner is None or hasattr(inner, name)
 
@@ -73,12 +76,16 @@ class OTAdapter(MetaEstimatorMixin, BaseEstimator):
     True
     """
 
-    def __init__(self, estimator=None, *, transport=None, direction="source_to_target"):
+    def __init__(
+        self, estimator: Any = None, *, transport: Any = None, direction: str = "source_to_target"
+    ) -> None:
         self.estimator = estimator
         self.transport = transport
         self.direction = direction
 
-    def fit(self, X, y, *, Xt=None, sample_domain=None):
+    def fit(
+        self, X: MatrixLike, y: Any, *, Xt: MatrixLike = None, sample_domain: Any = None
+    ) -> Self:
         """Transport the source to the target and fit the estimator there.
 
         Parameters
@@ -112,30 +119,30 @@ class OTAdapter(MetaEstimatorMixin, BaseEstimator):
         return self
 
     @available_if(_estimator_has("predict"))
-    def predict(self, X):
+    def predict(self, X: MatrixLike) -> Any:
         """Predict for target points."""
         return self._inner().predict(self._moved(X))
 
     @available_if(_estimator_has("predict_proba"))
-    def predict_proba(self, X):
+    def predict_proba(self, X: MatrixLike) -> Any:
         """Return the estimator's probabilities for target points."""
         return self._inner().predict_proba(self._moved(X))
 
     @available_if(_estimator_has("decision_function"))
-    def decision_function(self, X):
+    def decision_function(self, X: MatrixLike) -> Any:
         """Return the estimator's decision function for target points."""
         return self._inner().decision_function(self._moved(X))
 
     @available_if(_estimator_has("score"))
-    def score(self, X, y):
+    def score(self, X: MatrixLike, y: Any) -> Any:
         """Return the estimator's score for labelled target points."""
         return self._inner().score(self._moved(X), y)
 
-    def _inner(self):
+    def _inner(self) -> Any:
         check_is_fitted(self, "estimator_")
         return self.estimator_
 
-    def _moved(self, X):
+    def _moved(self, X: MatrixLike) -> Any:
         """Return target points where the estimator lives."""
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
         if self.direction == "target_to_source":
@@ -143,9 +150,9 @@ class OTAdapter(MetaEstimatorMixin, BaseEstimator):
         return X
 
     @property
-    def classes_(self):
+    def classes_(self) -> Any:
         """Classes of the fitted estimator."""
         return self._inner().classes_
 
-    def __sklearn_is_fitted__(self):
+    def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "estimator_")

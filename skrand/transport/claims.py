@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -35,7 +36,7 @@ def _digits() -> EntropicTransport:
     return EntropicTransport(C=C / C.max(), a=sides[0], b=sides[1], reg=1 / 1200)
 
 
-def _timed(solver, problem):
+def _timed(solver: Any, problem: Any) -> Any:
     start = time.process_time()
     solution = solver.solve(problem)
     return solution, time.process_time() - start

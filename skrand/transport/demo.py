@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy.spatial.distance import cdist
 from sklearn.datasets import load_breast_cancer
@@ -10,13 +12,14 @@ from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import PowerTransformer, QuantileTransformer, StandardScaler
 
+from skrand._typing import MatrixLike
 from skrand.testing import DemoResult, run_demo
 from skrand.transport.estimator import SinkhornNewtonOT
 
 __all__ = ["minus_energy_distance", "sinkhorn_newton_ot"]
 
 
-def minus_energy_distance(transformer, X, y=None) -> float:
+def minus_energy_distance(transformer: Any, X: MatrixLike, y: Any = None) -> float:
     """Return minus the squared energy distance of transformed data to a standard normal.
 
     That of Székely and Rizzo: of mean distances alone, with no parameter, and no transport. Its
@@ -38,7 +41,7 @@ def sinkhorn_newton_ot() -> DemoResult:
     X_train, X_test, y_train, y_test = train_test_split(X[:, :10], y, random_state=0)
     whiten = ["passthrough", PCA(whiten=True)]
 
-    def search(step, grid):
+    def search(step: Any, grid: Any) -> Any:
         pipe = Pipeline([("scale", StandardScaler()), ("step", step), ("whiten", "passthrough")])
         grid = [{**part, "whiten": whiten} for part in grid]
         return GridSearchCV(pipe, grid, cv=3, scoring=minus_energy_distance)

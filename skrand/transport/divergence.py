@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import logsumexp
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
 
+from skrand._typing import MatrixLike
 from skrand._validation import check_integer, check_n_jobs, check_real
 from skrand.transport.functions import check_costs, check_weights
 from skrand.transport.problem import EntropicTransport
@@ -25,7 +26,16 @@ class Divergence(NamedTuple):
     gradient: np.ndarray
 
 
-def sinkhorn_divergence(X, Y, a=None, b=None, reg=0.05, *, tol=1e-10, n_jobs=None):
+def sinkhorn_divergence(
+    X: MatrixLike,
+    Y: MatrixLike,
+    a: Any = None,
+    b: Any = None,
+    reg: float = 0.05,
+    *,
+    tol: float = 1e-10,
+    n_jobs: int | None = None,
+) -> Any:
     """Return ``OT(X, Y) - (OT(X, X) + OT(Y, Y)) / 2`` for squared Euclidean costs.
 
     Zero for equal weighted sets, positive otherwise, symmetric, and smooth in the points.
@@ -75,7 +85,7 @@ def sinkhorn_divergence(X, Y, a=None, b=None, reg=0.05, *, tol=1e-10, n_jobs=Non
     tol = check_real("sinkhorn_divergence", "tol", tol, 0, closed="neither")
     n_jobs = check_n_jobs("sinkhorn_divergence", n_jobs)
 
-    def transport(A, p, B, q):
+    def transport(A: Any, p: Any, B: Any, q: Any) -> Any:
         problem = EntropicTransport(X=A, Y=B, a=p, b=q, reg=reg)
         solution = AnnealedNewton(tol=tol, n_jobs=n_jobs).solve(problem)
         if not solution.converged:
@@ -100,7 +110,15 @@ def sinkhorn_divergence(X, Y, a=None, b=None, reg=0.05, *, tol=1e-10, n_jobs=Non
     return Divergence(float(value), gradient)
 
 
-def barycenter(C, weights, shares=None, reg=0.05, *, tol=1e-9, max_iter=20000):
+def barycenter(
+    C: Any,
+    weights: Any,
+    shares: Any = None,
+    reg: float = 0.05,
+    *,
+    tol: float = 1e-9,
+    max_iter: int = 20000,
+) -> np.ndarray:
     """Return the entropic barycentre of distributions on one support, by Bregman projections.
 
     Parameters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -17,6 +17,7 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skrand._typing import MatrixLike
 from skrand._validation import (
     check_boolean,
     check_integer,
@@ -195,28 +196,28 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
 
     def __init__(
         self,
-        reg=0.05,
+        reg: float = 0.05,
         *,
-        target=None,
-        metric="sqeuclidean",
-        metric_params=None,
-        cost_scale=None,
-        solver="auto",
-        marginal="balanced",
-        reg_marginal=1.0,
-        mass=None,
-        tol=1e-9,
-        max_iter=500,
-        dtype="float64",
-        storage="auto",
-        plan_format="dense",
-        plan_tol=1e-12,
-        score_reg=None,
-        warm_start=False,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-    ):
+        target: Any = None,
+        metric: Any = "sqeuclidean",
+        metric_params: Any = None,
+        cost_scale: str | float | None = None,
+        solver: Any = "auto",
+        marginal: str = "balanced",
+        reg_marginal: Any = 1.0,
+        mass: float | None = None,
+        tol: float = 1e-9,
+        max_iter: int = 500,
+        dtype: Any = "float64",
+        storage: str = "auto",
+        plan_format: str = "dense",
+        plan_tol: float = 1e-12,
+        score_reg: float | None = None,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.reg = reg
         self.target = target
         self.metric = metric
@@ -240,8 +241,15 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
 
     @with_callbacks
     def fit(
-        self, X, y=None, *, Xt=None, sample_weight=None, target_weight=None, sample_domain=None
-    ):
+        self,
+        X: MatrixLike,
+        y: Any = None,
+        *,
+        Xt: MatrixLike = None,
+        sample_weight: Any = None,
+        target_weight: Any = None,
+        sample_domain: Any = None,
+    ) -> Self:
         """Find the plan from X to the target.
 
         Parameters
@@ -283,19 +291,22 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
         self._fit(problem)
         return self
 
-    def _fit(self, problem):
+    def _fit(self, problem: Any) -> None:
         """Solve, and set the fitted attributes, in units of the costs as given."""
-        posed, total = problem, 1.0
+        posed: Any = problem
+        total = 1.0
         if self.marginal == "partial":
-            posed, total = extended(problem, check_mass(self, self.mass, problem.a, problem.b))
+            mass: Any = self.mass
+            posed, total = extended(problem, check_mass(self, mass, problem.a, problem.b))
             problem = replace(problem, C=posed.C[:-1, :-1])
         elif problem.forbids():
             check = check_open if problem.relaxed else check_feasible
             check(problem.C, problem.a, problem.b)
-        if self.warm_start and len(getattr(self, "_last_g", ())) == posed.shape[1]:
-            posed = replace(posed, start=self._last_g)
+        last: Any = getattr(self, "_last_g", ())
+        if self.warm_start and len(last) == posed.shape[1]:
+            posed = replace(posed, start=last)
 
-        def attributes(x):
+        def attributes(x: Any) -> Any:
             own = own_potentials(x, total, posed.reg) if self.marginal == "partial" else x
             return {"potentials_": own}
 
@@ -318,14 +329,14 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
         self._map_reg = extra.get("reg", problem.reg)
 
     @property
-    def plan_(self):
+    def plan_(self) -> Any:
         """The plan, made when it is first asked for."""
         check_is_fitted(self, "potentials_")
         if self._plan is None:
             self._plan = self._rows_of_plan(slice(None))
         return self._plan
 
-    def plan(self, rows=None):
+    def plan(self, rows: Any = None) -> Any:
         """Return rows of the plan, without making the others.
 
         Parameters
@@ -343,7 +354,7 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
             return self.plan_
         return self._rows_of_plan(rows if isinstance(rows, slice) else np.asarray(rows))
 
-    def _rows_of_plan(self, rows):
+    def _rows_of_plan(self, rows: Any) -> Any:
         solution = self._posed.solution
         if "plan" in solution.extra:
             n, m = self._problem.shape
@@ -354,7 +365,7 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
         return self._problem.sparse_plan(*self.potentials_, rows, float(self.plan_tol))
 
     @property
-    def gap_(self):
+    def gap_(self) -> Any:
         """Bound on the distance to the optimal objective, computed when it is first asked for."""
         check_is_fitted(self, "potentials_")
         posed = self._posed
@@ -364,7 +375,7 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
             gap = posed.gap
         return gap * self._total * self.cost_scale_
 
-    def transform(self, X):
+    def transform(self, X: MatrixLike) -> np.ndarray:
         """Map points of the source to the target's side.
 
         Parameters
@@ -382,7 +393,7 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
         return self._map(X, self.target_, self._problem.b, self.potentials_[1])
 
     @available_if(_has_points)
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: MatrixLike) -> np.ndarray:
         """Map points of the target to the source's side.
 
         Parameters
@@ -404,7 +415,7 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
         return self._map(X, self.source_, self._problem.a, self.potentials_[0], swap=True)
 
     @available_if(_has_points)
-    def score(self, X, y=None):
+    def score(self, X: MatrixLike, y: Any = None) -> float:
         """Return minus the Sinkhorn divergence between the image of X and the target.
 
         Parameters
@@ -422,7 +433,7 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
         return -self.divergence(self.transform(X))
 
     @available_if(_has_points)
-    def divergence(self, X):
+    def divergence(self, X: MatrixLike) -> float:
         """Return the Sinkhorn divergence between X, as it is, and the target.
 
         Parameters
@@ -455,7 +466,7 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
         divergence = value(across, a, b) - 0.5 * (value(itself, a, a) + value(within, b, b))
         return max(0.0, float(divergence)) * self.cost_scale_
 
-    def _value(self, C, a, b, reg):
+    def _value(self, C: Any, a: Any, b: Any, reg: Any) -> Any:
         from skrand.transport.solvers import AnnealedNewton
 
         problem = EntropicTransport(C=C, a=a, b=b, reg=float(reg))
@@ -465,23 +476,23 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
             .extra["value"]
         )
 
-    def __sklearn_is_fitted__(self):
+    def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "potentials_")
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.input_tags.pairwise = False
         return tags
 
     @property
-    def _n_features_out(self):
+    def _n_features_out(self) -> int:
         return self.n_features_in_
 
-    def _dtypes(self):
+    def _dtypes(self) -> Any:
         return [np.float64, np.float32] if self.dtype == "float32" else np.float64
 
-    def _check_parameters(self):
+    def _check_parameters(self) -> None:
         check_real(self, "reg", self.reg, 0, closed="neither")
         check_real(self, "tol", self.tol, 0, closed="neither")
         check_integer(self, "max_iter", self.max_iter, 1)
@@ -509,7 +520,7 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
         self._penalties()
         check_n_jobs(self, self.n_jobs)
 
-    def _penalties(self):
+    def _penalties(self) -> Any:
         """Return the penalties on both marginals; inf is exact."""
         if self.marginal in ("balanced", "partial"):
             return np.inf, np.inf
@@ -522,14 +533,16 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
             fail_parameter(self, "reg_marginal", allowed, self.reg_marginal)
         return pair
 
-    def _weights(self, a, b, shape):
+    def _weights(self, a: Any, b: Any, shape: Any) -> Any:
         names = ("sample_weight", "target_weight")
         if self.marginal == "balanced":
             remedy = "use marginal='unbalanced' or 'partial'"
             return check_weights(a, b, shape, names, remedy)
         return check_masses(a, b, shape, names)
 
-    def _resolve_target(self, X, Xt, sample_weight, sample_domain):
+    def _resolve_target(
+        self, X: MatrixLike, Xt: MatrixLike, sample_weight: Any, sample_domain: Any
+    ) -> Any:
         """Return source, target and source weights."""
         if sample_domain is not None:
             domain = check_array(sample_domain, ensure_2d=False, input_name="sample_domain")
@@ -558,7 +571,7 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
             )
         return X, Xt.astype(np.result_type(X, Xt), copy=False), sample_weight
 
-    def _costs(self, X, Y):
+    def _costs(self, X: MatrixLike, Y: MatrixLike) -> Any:
         if self.metric == "sqeuclidean" and not self.metric_params:
             # Differences first: |x|^2 + |y|^2 - 2 x.y loses half the digits of small distances.
             X, Y = X.astype(np.float64), Y.astype(np.float64)
@@ -568,7 +581,7 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
             return C
         return pairwise_distances(X, Y, metric=self.metric, **(self.metric_params or {}))
 
-    def _points(self, X, Y, a, b):
+    def _points(self, X: MatrixLike, Y: MatrixLike, a: Any, b: Any) -> Any:
         size = len(X) * len(Y) * (4 if self.dtype == "float32" else 8)
         plain = self.metric == "sqeuclidean" and not self.metric_params
         lazy = plain and size > _STORED and self.marginal != "partial"
@@ -578,18 +591,18 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
         self.cost_scale_ = self._scale(EntropicTransport(X=X, Y=Y, a=a, b=b, reg=1.0))
         return self._state(a, b, X=X, Y=Y, scale=1.0 / self.cost_scale_)
 
-    def _scaled(self, C, a, b):
+    def _scaled(self, C: Any, a: Any, b: Any) -> Any:
         self.cost_scale_ = self._scale(EntropicTransport(C=C, a=a, b=b, reg=1.0))
         if self.cost_scale_ != 1.0:
             C = C / self.cost_scale_
         return self._state(a, b, C=C.astype(self.dtype, copy=False))
 
-    def _state(self, a, b, **costs):
+    def _state(self, a: Any, b: Any, **costs: Any) -> Any:
         """Return the problem on these costs."""
         penalties = self._penalties()
         return EntropicTransport(a=a, b=b, reg=float(self.reg), reg_marginal=penalties, **costs)
 
-    def _scale(self, problem):
+    def _scale(self, problem: Any) -> Any:
         """Return what costs are divided by; for the median, of at most a million pairs."""
         if self.cost_scale is None:
             return 1.0
@@ -609,7 +622,9 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
             scale = high if self.cost_scale == "max" else total / max(count, 1)
         return scale if scale > 0 else 1.0
 
-    def _map(self, points, anchors, weights, potential, swap=False):
+    def _map(
+        self, points: Any, anchors: Any, weights: Any, potential: Any, swap: bool = False
+    ) -> Any:
         """Return means of the anchors under the entropic conditional of each point."""
         used = weights > 0
         anchors = anchors[used].astype(np.float64)
@@ -629,7 +644,8 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
 
 # TransformerMixin wraps transform when the class is made, and the wrapper would hide that it is not
 # always there; so that is added to the wrapper.
-SinkhornNewtonOT.transform = available_if(_has_points)(SinkhornNewtonOT.transform)
+_always = SinkhornNewtonOT.transform
+SinkhornNewtonOT.transform = available_if(_has_points)(_always)  # type: ignore[method-assign]
 
 
 def _normal_points(n: int, d: int, random_state: Any) -> np.ndarray:

@@ -86,17 +86,17 @@ class TransportResult:
 
 
 def solve(
-    C,
-    a=None,
-    b=None,
-    reg=0.05,
+    C: Any,
+    a: Any = None,
+    b: Any = None,
+    reg: float = 0.05,
     *,
-    solver="auto",
-    tol=None,
-    max_iter=None,
-    n_jobs=None,
-    random_state=None,
-):
+    solver: Any = "auto",
+    tol: None = None,
+    max_iter: None = None,
+    n_jobs: int | None = None,
+    random_state: int | None = None,
+) -> Any:
     """Solve ``min <P, C> + reg KL(P | a b^T)`` over plans P with marginals a and b.
 
     Parameters

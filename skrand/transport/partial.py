@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -41,7 +42,17 @@ class PartialResult:
     n_iter: int
 
 
-def solve_partial(C, a, b, mass, reg=0.05, *, tol=1e-10, max_iter=500, n_jobs=None):
+def solve_partial(
+    C: Any,
+    a: Any,
+    b: Any,
+    mass: float,
+    reg: float = 0.05,
+    *,
+    tol: float = 1e-10,
+    max_iter: int = 500,
+    n_jobs: int | None = None,
+) -> Any:
     """Transport `mass` of what there is, where it costs least, and leave the rest behind.
 
     One row and one column are added that take what stays, at no cost; the pair of the two is

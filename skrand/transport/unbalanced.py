@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -44,7 +45,17 @@ class UnbalancedResult:
     n_iter: int
 
 
-def solve_unbalanced(C, a, b, reg=0.05, reg_marginal=1.0, *, tol=1e-10, max_iter=500, n_jobs=None):
+def solve_unbalanced(
+    C: Any,
+    a: Any,
+    b: Any,
+    reg: float = 0.05,
+    reg_marginal: Any = 1.0,
+    *,
+    tol: float = 1e-10,
+    max_iter: int = 500,
+    n_jobs: int | None = None,
+) -> Any:
     """Minimise ``<P, C> + reg KL(P | a b^T) + rho_a KL(P 1 | a) + rho_b KL(P^T 1 | b)``.
 
     Newton on the semi-dual as for balanced problems: the penalties change the weights of the rows

@@ -97,7 +97,7 @@ PARAMETERS = {
         "center": ["separate"],
         "class_prior": ["balanced", "free"],
     },
-    "BandlimitedFeatures": {"bandwidth": [1.0]},
+    "BandlimitedFeatures": {"bandwidth": [1.0, 1e300]},
     "SketchedFit": {"sketch": ["sample", "srht"], "sketch_size": [4]},
     "SketchTransformer": {"kind": ["gaussian", "rademacher", "srht", "countsketch"]},
     "OTAdapter": {"transport": [SinkhornNewtonOT(reg=0.5, max_iter=20)]},

@@ -58,7 +58,16 @@ class ADSSC(GraphSolver):
 
     name = "adssc"
 
-    def __init__(self, *, lam=1.0, eta=0.01, n_neighbors=50, tol=1e-6, max_iter=200, n_jobs=None):
+    def __init__(
+        self,
+        *,
+        lam: float = 1.0,
+        eta: float = 0.01,
+        n_neighbors: int = 50,
+        tol: float = 1e-6,
+        max_iter: int = 200,
+        n_jobs: int | None = None,
+    ) -> None:
         self.lam = lam
         self.eta = eta
         self.n_neighbors = n_neighbors

@@ -82,7 +82,7 @@ class Auto(Solver):
     task = "subspace-clustering"
     name = "auto"
 
-    def __init__(self, *, max_samples=5000, n_jobs=None):
+    def __init__(self, *, max_samples: int = 5000, n_jobs: int | None = None) -> None:
         self.max_samples = max_samples
         self.n_jobs = n_jobs
 

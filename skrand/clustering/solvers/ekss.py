@@ -47,7 +47,7 @@ class EKSS(Solver):
     task = "subspace-clustering"
     name = "ekss"
 
-    def __init__(self, *, n_runs=50, n_steps=3):
+    def __init__(self, *, n_runs: int = 50, n_steps: int = 3) -> None:
         self.n_runs = n_runs
         self.n_steps = n_steps
 

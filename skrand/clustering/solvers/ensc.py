@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -71,7 +72,15 @@ class EnSC(GraphSolver):
 
     name = "ensc"
 
-    def __init__(self, *, tau=0.9, gamma=50.0, tol=1e-4, max_iter=50, n_jobs=None):
+    def __init__(
+        self,
+        *,
+        tau: float = 0.9,
+        gamma: float = 50.0,
+        tol: float = 1e-4,
+        max_iter: int = 50,
+        n_jobs: int | None = None,
+    ) -> None:
         self.tau = tau
         self.gamma = gamma
         self.tol = tol
@@ -124,7 +133,14 @@ class SSC(GraphSolver):
 
     name = "ssc"
 
-    def __init__(self, *, gamma=50.0, tol=1e-4, max_iter=50, n_jobs=None):
+    def __init__(
+        self,
+        *,
+        gamma: float = 50.0,
+        tol: float = 1e-4,
+        max_iter: int = 50,
+        n_jobs: int | None = None,
+    ) -> None:
         self.gamma = gamma
         self.tol = tol
         self.max_iter = max_iter
@@ -218,7 +234,9 @@ def elastic_net_representation(
     n_iter = 0
     while len(going) and n_iter < max_iter:
 
-        def block(rows: np.ndarray, active=active, coef=coef, counts=counts) -> tuple:
+        def block(
+            rows: np.ndarray, active: Any = active, coef: Any = coef, counts: Any = counts
+        ) -> tuple:
             return _round(X, rows, active[rows], coef[rows], counts[rows], penalties, tol)
 
         pieces = [going[k : k + _ROWS] for k in range(0, len(going), _ROWS)]

@@ -49,7 +49,7 @@ class KSS(Solver):
     task = "subspace-clustering"
     name = "kss"
 
-    def __init__(self, *, n_init=10, max_iter=100):
+    def __init__(self, *, n_init: int = 10, max_iter: int = 100) -> None:
         self.n_init = n_init
         self.max_iter = max_iter
 

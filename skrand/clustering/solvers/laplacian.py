@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import scipy.sparse as sp
 from scipy.special import entr, softmax
@@ -70,13 +72,13 @@ class LaplacianBound(Solver):
     def __init__(
         self,
         *,
-        pairwise=5.0,
-        temperature=0.05,
-        n_neighbors=10,
-        start="kss",
-        tol=1e-6,
-        max_iter=100,
-    ):
+        pairwise: float = 5.0,
+        temperature: float = 0.05,
+        n_neighbors: int = 10,
+        start: Any = "kss",
+        tol: float = 1e-6,
+        max_iter: int = 100,
+    ) -> None:
         self.pairwise = pairwise
         self.temperature = temperature
         self.n_neighbors = n_neighbors

@@ -52,7 +52,9 @@ class LRSC(GraphSolver):
 
     name = "lrsc"
 
-    def __init__(self, *, tau=1.0, n_neighbors=50, n_jobs=None):
+    def __init__(
+        self, *, tau: float = 1.0, n_neighbors: int = 50, n_jobs: int | None = None
+    ) -> None:
         self.tau = tau
         self.n_neighbors = n_neighbors
         self.n_jobs = n_jobs

@@ -51,7 +51,9 @@ class LSR(GraphSolver):
 
     name = "lsr"
 
-    def __init__(self, *, lam=1.0, n_neighbors=50, n_jobs=None):
+    def __init__(
+        self, *, lam: float = 1.0, n_neighbors: int = 50, n_jobs: int | None = None
+    ) -> None:
         self.lam = lam
         self.n_neighbors = n_neighbors
         self.n_jobs = n_jobs

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from skrand._validation import check_integer, check_real, fail_parameter
@@ -61,8 +63,15 @@ class MCR2(Solver):
     name = "mcr2"
 
     def __init__(
-        self, *, eps2=0.1, balance=None, temperature=None, start="kss", tol=1e-7, max_iter=100
-    ):
+        self,
+        *,
+        eps2: float = 0.1,
+        balance: Any = None,
+        temperature: float | None = None,
+        start: Any = "kss",
+        tol: float = 1e-7,
+        max_iter: int = 100,
+    ) -> None:
         self.eps2 = eps2
         self.balance = balance
         self.temperature = temperature

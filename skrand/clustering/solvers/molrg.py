@@ -58,7 +58,7 @@ class MoLRG(Solver):
     task = "subspace-clustering"
     name = "molrg"
 
-    def __init__(self, *, n_init=10, tol=1e-7, max_iter=300):
+    def __init__(self, *, n_init: int = 10, tol: float = 1e-7, max_iter: int = 300) -> None:
         self.n_init = n_init
         self.tol = tol
         self.max_iter = max_iter

@@ -57,7 +57,7 @@ class SSCOMP(GraphSolver):
 
     name = "ssc-omp"
 
-    def __init__(self, *, n_nonzero=5, tol=1e-6, n_jobs=None):
+    def __init__(self, *, n_nonzero: int = 5, tol: float = 1e-6, n_jobs: int | None = None) -> None:
         self.n_nonzero = n_nonzero
         self.tol = tol
         self.n_jobs = n_jobs

@@ -86,13 +86,13 @@ class Pairwise(Solver):
     def __init__(
         self,
         *,
-        temperature=0.15,
-        batch_size=500,
-        learning_rate=0.05,
-        warmup=50,
-        tol=1e-2,
-        max_iter=300,
-    ):
+        temperature: float = 0.15,
+        batch_size: int = 500,
+        learning_rate: float = 0.05,
+        warmup: int = 50,
+        tol: float = 1e-2,
+        max_iter: int = 300,
+    ) -> None:
         self.temperature = temperature
         self.batch_size = batch_size
         self.learning_rate = learning_rate

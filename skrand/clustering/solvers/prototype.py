@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import entr
@@ -83,14 +85,14 @@ class Prototype(Solver):
     def __init__(
         self,
         *,
-        start="auto",
-        temperature=1.0,
-        n_steps=30,
-        batch_size=None,
-        learning_rate=0.05,
-        tol=1e-2,
-        max_iter=20,
-    ):
+        start: Any = "auto",
+        temperature: float = 1.0,
+        n_steps: int = 30,
+        batch_size: int | None = None,
+        learning_rate: float = 0.05,
+        tol: float = 1e-2,
+        max_iter: int = 20,
+    ) -> None:
         self.start = start
         self.temperature = temperature
         self.n_steps = n_steps

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -52,7 +53,7 @@ class Sampled(Solver):
     task = "subspace-clustering"
     name = "sampled"
 
-    def __init__(self, *, base="adssc", n_samples=2000, n_refits=1):
+    def __init__(self, *, base: Any = "adssc", n_samples: int = 2000, n_refits: int = 1) -> None:
         self.base = base
         self.n_samples = n_samples
         self.n_refits = n_refits

@@ -45,7 +45,7 @@ class TSC(GraphSolver):
 
     name = "tsc"
 
-    def __init__(self, *, n_neighbors=6, n_jobs=None):
+    def __init__(self, *, n_neighbors: int = 6, n_jobs: int | None = None) -> None:
         self.n_neighbors = n_neighbors
         self.n_jobs = n_jobs
 

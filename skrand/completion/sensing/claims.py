@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from skrand.base import Solver
@@ -14,7 +16,7 @@ __all__ = ["gauss_newton", "gradient_descent"]
 _SCALES = (0.01, 0.05, 0.2, 0.5)
 
 
-def _instance(n: int, rank: int, allowed: int, seed: int, symmetric: bool = False):
+def _instance(n: int, rank: int, allowed: int, seed: int, symmetric: bool = False) -> Any:
     """Return Gaussian measurements of a projection of the given rank, and the projection."""
     rng = np.random.default_rng(seed)
     U = np.linalg.qr(rng.standard_normal((30, rank)))[0]
@@ -29,7 +31,7 @@ def _errors(solver: Solver, problem: MatrixSensing, M: np.ndarray, tol: float) -
     """Return the relative distances from M after each iteration, until one is at most tol."""
     errors = []
 
-    def look(state):
+    def look(state: Any) -> bool:
         errors.append(np.linalg.norm(state["x"]() - M) / np.linalg.norm(M))
         return errors[-1] <= tol
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
@@ -12,6 +12,7 @@ from sklearn.callback import with_callbacks
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skrand._typing import MatrixLike
 from skrand._validation import (
     check_boolean,
     check_integer,
@@ -21,7 +22,7 @@ from skrand._validation import (
     check_real,
     fail_parameter,
 )
-from skrand.base import SolverMixin
+from skrand.base import Solver, SolverMixin
 from skrand.completion.sensing.measurements import RankOneMeasurements
 from skrand.completion.sensing.problem import MatrixSensing
 from skrand.linalg.threads import single_threaded_blas
@@ -120,17 +121,17 @@ class MatrixSensingRegressor(SolverMixin, RegressorMixin, BaseEstimator):
 
     def __init__(
         self,
-        rank=1,
+        rank: int = 1,
         *,
-        matrix_shape=None,
-        parameterization="asymmetric",
-        solver="auto",
-        tol=None,
-        max_iter=None,
-        fit_intercept=False,
-        random_state=None,
-        verbose=0,
-    ):
+        matrix_shape: Any = None,
+        parameterization: str = "asymmetric",
+        solver: str | Solver = "auto",
+        tol: float | None = None,
+        max_iter: int | None = None,
+        fit_intercept: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.rank = rank
         self.matrix_shape = matrix_shape
         self.parameterization = parameterization
@@ -142,7 +143,7 @@ class MatrixSensingRegressor(SolverMixin, RegressorMixin, BaseEstimator):
         self.verbose = verbose
 
     @with_callbacks
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: MatrixLike, y: Any, sample_weight: Any = None) -> Self:
         """Fit the coefficient matrix.
 
         Parameters
@@ -198,7 +199,7 @@ class MatrixSensingRegressor(SolverMixin, RegressorMixin, BaseEstimator):
         self.rebalance_iter_ = solution.extra.get("rebalance_iter")
         return self
 
-    def predict(self, X):
+    def predict(self, X: MatrixLike) -> np.ndarray:
         """Predict what new measurements give.
 
         Parameters
@@ -223,12 +224,12 @@ class MatrixSensingRegressor(SolverMixin, RegressorMixin, BaseEstimator):
             )
         return X @ self.coef_ + self.intercept_
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
 
-    def _check_parameters(self):
+    def _check_parameters(self) -> None:
         check_integer(self, "rank", self.rank, 1)
         check_option(self, "parameterization", self.parameterization, ("asymmetric", "symmetric"))
         check_real(self, "tol", self.tol, 0, closed="neither", options=(None,))
@@ -237,11 +238,11 @@ class MatrixSensingRegressor(SolverMixin, RegressorMixin, BaseEstimator):
         shape = self.matrix_shape
         pair = isinstance(shape, (tuple, list)) and len(shape) == 2
         if shape is not None and not (
-            pair and all(isinstance(side, Integral) and side >= 1 for side in shape)
+            pair and all(isinstance(side, Integral) and int(side) >= 1 for side in shape)
         ):
             fail_parameter(self, "matrix_shape", "None or a tuple of two positive ints", shape)
 
-    def _check_operator(self, X, y):
+    def _check_operator(self, X: MatrixLike, y: Any) -> Any:
         """Check what scikit-learn has no words for: measurements known by their products only."""
         if np.dtype(X.dtype) not in (np.float32, np.float64):
             raise ValueError(f"A LinearOperator X must be of float32 or float64. Got {X.dtype}.")
@@ -254,7 +255,7 @@ class MatrixSensingRegressor(SolverMixin, RegressorMixin, BaseEstimator):
         self.n_features_in_ = X.shape[1]
         return y
 
-    def _matrix_shape(self, n_features, own_shape):
+    def _matrix_shape(self, n_features: Any, own_shape: Any) -> Any:
         """Return the shape of the coefficient matrix, or say what does not fit."""
         shape = self.matrix_shape
         if shape is None:

@@ -59,7 +59,15 @@ class AlternatingLeastSquares(Solver):
     task = "matrix-completion"
     name = "als"
 
-    def __init__(self, *, tol=1e-9, max_iter=2000, inner="cholesky", inner_tol=0.01, n_jobs=None):
+    def __init__(
+        self,
+        *,
+        tol: float = 1e-9,
+        max_iter: int = 2000,
+        inner: str = "cholesky",
+        inner_tol: float = 0.01,
+        n_jobs: int | None = None,
+    ) -> None:
         self.tol = tol
         self.max_iter = max_iter
         self.inner = inner

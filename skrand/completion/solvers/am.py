@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 
@@ -110,13 +111,13 @@ class AlternatingMinimisation(Solver):
     def __init__(
         self,
         *,
-        tol=1e-9,
-        max_iter=2000,
-        inner="auto",
-        inner_tol=0.1,
-        continuation="auto",
-        n_jobs=None,
-    ):
+        tol: float = 1e-9,
+        max_iter: int = 2000,
+        inner: str = "auto",
+        inner_tol: float = 0.1,
+        continuation: str | int | None = "auto",
+        n_jobs: int | None = None,
+    ) -> None:
         self.tol = tol
         self.max_iter = max_iter
         self.inner = inner
@@ -165,7 +166,7 @@ class AlternatingMinimisation(Solver):
             fail_parameter(self, "continuation", "'auto', None or an int", continuation)
         return ((check_integer(self, "continuation", continuation, 1), 40),)
 
-    def _descend(self, problem, sweeps, norm, schedules, eta) -> int:
+    def _descend(self, problem: Any, sweeps: Any, norm: Any, schedules: Any, eta: Any) -> int:
         """Follow paths from the same start, leave the best end in the state; return its levels."""
         state = sweeps.state
         first = norm / max(1e-300, float(np.mean(problem.sides[0].ridge)))
@@ -205,7 +206,7 @@ class Sweeps:
         How rows are solved, as the kernels number it.
     """
 
-    def __init__(self, state: Alternation, monitor: Monitor, max_iter: int, mode: int):
+    def __init__(self, state: Alternation, monitor: Monitor, max_iter: int, mode: int) -> None:
         self.state = state
         self.monitor = monitor
         self.max_iter = max_iter

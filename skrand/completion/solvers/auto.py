@@ -37,7 +37,9 @@ class Auto(Solver):
     task = "matrix-completion"
     name = "auto"
 
-    def __init__(self, *, tol=1e-9, max_iter=2000, n_jobs=None):
+    def __init__(
+        self, *, tol: float = 1e-9, max_iter: int = 2000, n_jobs: int | None = None
+    ) -> None:
         self.tol = tol
         self.max_iter = max_iter
         self.n_jobs = n_jobs

@@ -58,7 +58,9 @@ class CoordinateDescent(Solver):
     task = "matrix-completion"
     name = "ccd"
 
-    def __init__(self, *, tol=1e-5, max_iter=5000, rounds=3, n_jobs=None):
+    def __init__(
+        self, *, tol: float = 1e-5, max_iter: int = 5000, rounds: int = 3, n_jobs: int | None = None
+    ) -> None:
         self.tol = tol
         self.max_iter = max_iter
         self.rounds = rounds

@@ -20,7 +20,9 @@ class _Descent(Solver):
     #: Whether directions are conjugate to the last one.
     _conjugate = False
 
-    def __init__(self, *, tol=1e-9, max_iter=2000, n_jobs=None):
+    def __init__(
+        self, *, tol: float = 1e-9, max_iter: int = 2000, n_jobs: int | None = None
+    ) -> None:
         self.tol = tol
         self.max_iter = max_iter
         self.n_jobs = n_jobs
@@ -49,7 +51,7 @@ class _Walk:
     depend on how a matrix is written as a product; biases have that of a column of ones.
     """
 
-    def __init__(self, state: Alternation, conjugate: bool):
+    def __init__(self, state: Alternation, conjugate: bool) -> None:
         self.state = state
         self.conjugate = conjugate
         self.direction: list[np.ndarray] | None = None

@@ -21,7 +21,7 @@ _END = 1e-10
 class _Svd:
     """Singular vectors and values of the low-rank part, kept beside an alternation's factors."""
 
-    def __init__(self, state: Alternation):
+    def __init__(self, state: Alternation) -> None:
         self.state = state
         weights = state.problem.weights
         #: Weights are at most 1 after division by this: then steps of 1 do not overshoot.
@@ -61,7 +61,9 @@ class _Thresholding(Solver):
 
     task = "matrix-completion"
 
-    def __init__(self, *, tol=1e-9, max_iter=5000, n_jobs=None):
+    def __init__(
+        self, *, tol: float = 1e-9, max_iter: int = 5000, n_jobs: int | None = None
+    ) -> None:
         self.tol = tol
         self.max_iter = max_iter
         self.n_jobs = n_jobs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import expit
@@ -77,18 +77,18 @@ n_jobs
     def __init__(
         self,
         *,
-        balance_tolerance=0.04,
-        temperature="auto",
-        laplacian=0.7,
-        n_neighbors="auto",
-        class_prior="auto",
-        prior_strength=0.1,
-        support_weight=3.0,
-        metric="sqeuclidean",
-        max_iter=100,
-        tol=1e-2,
-        n_jobs=None,
-    ):
+        balance_tolerance: float = 0.04,
+        temperature: str = "auto",
+        laplacian: float = 0.7,
+        n_neighbors: str = "auto",
+        class_prior: Any = "auto",
+        prior_strength: float = 0.1,
+        support_weight: float = 3.0,
+        metric: str = "sqeuclidean",
+        max_iter: int = 100,
+        tol: float = 1e-2,
+        n_jobs: int | None = None,
+    ) -> None:
         self.balance_tolerance = balance_tolerance
         self.temperature = temperature
         self.laplacian = laplacian

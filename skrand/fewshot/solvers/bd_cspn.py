@@ -45,7 +45,7 @@ class BDCSPN(Solver):
     task = "transductive-labelling"
     name = "bd-cspn"
 
-    def __init__(self, *, sharpness=10.0):
+    def __init__(self, *, sharpness: float = 10.0) -> None:
         self.sharpness = sharpness
 
     def _solve(

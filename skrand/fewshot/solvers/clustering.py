@@ -105,19 +105,19 @@ class Clustering(Solver):
     def __init__(
         self,
         *,
-        temperature="auto",
-        laplacian=0.7,
-        n_neighbors="auto",
-        class_prior="free",
-        prior_strength=0.1,
-        support_weight=2.0,
-        init="support",
-        metric="sqeuclidean",
-        n_sweeps=3,
-        max_iter=100,
-        tol=1e-3,
-        n_jobs=None,
-    ):
+        temperature: str | float = "auto",
+        laplacian: float = 0.7,
+        n_neighbors: str | int = "auto",
+        class_prior: Any = "free",
+        prior_strength: float = 0.1,
+        support_weight: float = 2.0,
+        init: str = "support",
+        metric: str = "sqeuclidean",
+        n_sweeps: int = 3,
+        max_iter: int = 100,
+        tol: float = 1e-3,
+        n_jobs: int | None = None,
+    ) -> None:
         self.temperature = temperature
         self.laplacian = laplacian
         self.n_neighbors = n_neighbors

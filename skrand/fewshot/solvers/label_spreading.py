@@ -58,8 +58,15 @@ class Spreading(Solver):
     name = "label-spreading"
 
     def __init__(
-        self, *, kernel="rbf", gamma=4.0, n_neighbors=7, alpha=0.2, max_iter=1000, tol=1e-4
-    ):
+        self,
+        *,
+        kernel: str = "rbf",
+        gamma: float = 4.0,
+        n_neighbors: int = 7,
+        alpha: float = 0.2,
+        max_iter: int = 1000,
+        tol: float = 1e-4,
+    ) -> None:
         self.kernel = kernel
         self.gamma = gamma
         self.n_neighbors = n_neighbors

@@ -62,13 +62,13 @@ class LaplacianShot(Solver):
     def __init__(
         self,
         *,
-        laplacian=0.7,
-        n_neighbors=3,
-        temperature=1.0,
-        rectify=True,
-        max_iter=20,
-        tol=1e-3,
-    ):
+        laplacian: float = 0.7,
+        n_neighbors: int = 3,
+        temperature: float = 1.0,
+        rectify: bool = True,
+        max_iter: int = 20,
+        tol: float = 1e-3,
+    ) -> None:
         self.laplacian = laplacian
         self.n_neighbors = n_neighbors
         self.temperature = temperature

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy.special import softmax
 
@@ -64,12 +66,12 @@ class NIW(Solver):
     def __init__(
         self,
         *,
-        head=None,
-        within_shrinkage=0.9,
-        between_shrinkage=1.0,
-        max_iter=50,
-        tol=1e-2,
-    ):
+        head: Any = None,
+        within_shrinkage: float = 0.9,
+        between_shrinkage: float = 1.0,
+        max_iter: int = 50,
+        tol: float = 1e-2,
+    ) -> None:
         self.head = head
         self.within_shrinkage = within_shrinkage
         self.between_shrinkage = between_shrinkage

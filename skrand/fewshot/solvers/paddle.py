@@ -51,7 +51,14 @@ class Paddle(Solver):
     task = "transductive-labelling"
     name = "paddle"
 
-    def __init__(self, *, temperature=0.0667, complexity=1.0, max_iter=100, tol=1e-3):
+    def __init__(
+        self,
+        *,
+        temperature: float = 0.0667,
+        complexity: float = 1.0,
+        max_iter: int = 100,
+        tol: float = 1e-3,
+    ) -> None:
         self.temperature = temperature
         self.complexity = complexity
         self.max_iter = max_iter

@@ -46,7 +46,7 @@ class Prototype(Solver):
     task = "transductive-labelling"
     name = "prototype"
 
-    def __init__(self, *, temperature="auto"):
+    def __init__(self, *, temperature: str | float = "auto") -> None:
         self.temperature = temperature
 
     def _solve(

@@ -54,7 +54,9 @@ class PTMAP(Solver):
     task = "transductive-labelling"
     name = "pt-map"
 
-    def __init__(self, *, temperature=0.1, rate=0.2, max_iter=100, tol=1e-3):
+    def __init__(
+        self, *, temperature: float = 0.1, rate: float = 0.2, max_iter: int = 100, tol: float = 1e-3
+    ) -> None:
         self.temperature = temperature
         self.rate = rate
         self.max_iter = max_iter

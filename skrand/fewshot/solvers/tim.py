@@ -58,8 +58,14 @@ class TIM(Solver):
     name = "tim"
 
     def __init__(
-        self, *, temperature=0.1333, confidence=0.1, supervision=0.1, max_iter=150, tol=1e-4
-    ):
+        self,
+        *,
+        temperature: float = 0.1333,
+        confidence: float = 0.1,
+        supervision: float = 0.1,
+        max_iter: int = 150,
+        tol: float = 1e-4,
+    ) -> None:
         self.temperature = temperature
         self.confidence = confidence
         self.supervision = supervision
@@ -137,8 +143,15 @@ class AlphaTIM(Solver):
     name = "alpha-tim"
 
     def __init__(
-        self, *, temperature=0.1333, alpha=2.0, supervision=1.0, step=0.01, max_iter=200, tol=1e-3
-    ):
+        self,
+        *,
+        temperature: float = 0.1333,
+        alpha: float = 2.0,
+        supervision: float = 1.0,
+        step: float = 0.01,
+        max_iter: int = 200,
+        tol: float = 1e-3,
+    ) -> None:
         self.temperature = temperature
         self.alpha = alpha
         self.supervision = supervision

@@ -50,16 +50,16 @@ class Auto(Solver):
     def __init__(
         self,
         *,
-        sketch="auto",
-        sketch_size=None,
-        sketch_nnz=None,
-        guarantee=None,
-        epsilon=None,
-        delta=0.01,
-        tol=None,
-        max_iter=100,
-        n_jobs=None,
-    ):
+        sketch: str = "auto",
+        sketch_size: Any = None,
+        sketch_nnz: Any = None,
+        guarantee: Any = None,
+        epsilon: Any = None,
+        delta: float = 0.01,
+        tol: Any = None,
+        max_iter: int = 100,
+        n_jobs: int | None = None,
+    ) -> None:
         self.sketch = sketch
         self.sketch_size = sketch_size
         self.sketch_nnz = sketch_nnz

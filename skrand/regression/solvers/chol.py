@@ -76,7 +76,9 @@ class Cholesky(Solver):
     task = "least-squares"
     name = "chol"
 
-    def __init__(self, *, tol=None, max_iter=100, n_jobs=None):
+    def __init__(
+        self, *, tol: float | None = None, max_iter: int = 100, n_jobs: int | None = None
+    ) -> None:
         self.tol = tol
         self.max_iter = max_iter
         self.n_jobs = n_jobs

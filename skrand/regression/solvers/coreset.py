@@ -103,14 +103,14 @@ class Coreset(Solver):
     def __init__(
         self,
         *,
-        sketch="auto",
-        sketch_size=None,
-        guarantee=None,
-        epsilon=None,
-        delta=0.01,
-        max_iter=100,
-        n_jobs=None,
-    ):
+        sketch: str = "auto",
+        sketch_size: float | None = None,
+        guarantee: str | None = None,
+        epsilon: float | None = None,
+        delta: float = 0.01,
+        max_iter: int = 100,
+        n_jobs: int | None = None,
+    ) -> None:
         self.sketch = sketch
         self.sketch_size = sketch_size
         self.guarantee = guarantee

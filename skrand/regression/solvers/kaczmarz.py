@@ -55,7 +55,7 @@ class BlockKaczmarz(Solver):
     task = "linear-system"
     name = "sketch-project"
 
-    def __init__(self, *, block_size=64, tol=1e-10, max_iter=100):
+    def __init__(self, *, block_size: int = 64, tol: float = 1e-10, max_iter: int = 100) -> None:
         self.block_size = block_size
         self.tol = tol
         self.max_iter = max_iter

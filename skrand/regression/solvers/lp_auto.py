@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -46,13 +47,13 @@ class LpAuto(Solver):
     def __init__(
         self,
         *,
-        guarantee=None,
-        epsilon=None,
-        delta=0.01,
-        tol=None,
-        max_iter=100,
-        n_jobs=None,
-    ):
+        guarantee: Any = None,
+        epsilon: Any = None,
+        delta: float = 0.01,
+        tol: Any = None,
+        max_iter: int = 100,
+        n_jobs: int | None = None,
+    ) -> None:
         self.guarantee = guarantee
         self.epsilon = epsilon
         self.delta = delta

@@ -69,7 +69,9 @@ class Newton(Solver):
     task = "lp-regression"
     name = "newton"
 
-    def __init__(self, *, tol=None, max_iter=100, n_jobs=None):
+    def __init__(
+        self, *, tol: float | None = None, max_iter: int = 100, n_jobs: int | None = None
+    ) -> None:
         self.tol = tol
         self.max_iter = max_iter
         self.n_jobs = n_jobs

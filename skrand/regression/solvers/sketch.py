@@ -107,14 +107,14 @@ class SketchAndSolve(Solver):
     def __init__(
         self,
         *,
-        sketch="auto",
-        sketch_size=None,
-        sketch_nnz=None,
-        guarantee=None,
-        epsilon=None,
-        delta=0.01,
-        n_jobs=None,
-    ):
+        sketch: Any = "auto",
+        sketch_size: float | None = None,
+        sketch_nnz: int | None = None,
+        guarantee: str | None = None,
+        epsilon: float | None = None,
+        delta: float = 0.01,
+        n_jobs: int | None = None,
+    ) -> None:
         self.sketch = sketch
         self.sketch_size = sketch_size
         self.sketch_nnz = sketch_nnz

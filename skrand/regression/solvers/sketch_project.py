@@ -69,7 +69,7 @@ class SketchProject(Solver):
     task = "least-squares"
     name = "sketch-project"
 
-    def __init__(self, *, block_size=64, tol=2e-15, max_iter=100):
+    def __init__(self, *, block_size: int = 64, tol: float = 2e-15, max_iter: int = 100) -> None:
         self.block_size = block_size
         self.tol = tol
         self.max_iter = max_iter

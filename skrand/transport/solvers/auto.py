@@ -77,7 +77,14 @@ class AnnealedNewton(Solver):
     task = "entropic-transport"
     name = "auto"
 
-    def __init__(self, *, tol=1e-9, max_iter=500, anneal=True, n_jobs=None):
+    def __init__(
+        self,
+        *,
+        tol: float = 1e-9,
+        max_iter: int = 500,
+        anneal: bool = True,
+        n_jobs: int | None = None,
+    ) -> None:
         self.tol = tol
         self.max_iter = max_iter
         self.anneal = anneal

@@ -61,7 +61,9 @@ class Exact(Solver):
     task = "entropic-transport"
     name = "exact"
 
-    def __init__(self, *, tol=1e-6, max_iter=500, n_jobs=None):
+    def __init__(
+        self, *, tol: float = 1e-6, max_iter: int = 500, n_jobs: int | None = None
+    ) -> None:
         self.tol = tol
         self.max_iter = max_iter
         self.n_jobs = n_jobs

@@ -54,7 +54,14 @@ class Sinkhorn(Solver):
     task = "entropic-transport"
     name = "sinkhorn"
 
-    def __init__(self, *, tol=1e-9, max_iter=20000, omega=1.8, n_jobs=None):
+    def __init__(
+        self,
+        *,
+        tol: float = 1e-9,
+        max_iter: int = 20000,
+        omega: float = 1.8,
+        n_jobs: int | None = None,
+    ) -> None:
         self.tol = tol
         self.max_iter = max_iter
         self.omega = omega

@@ -61,7 +61,15 @@ class SNS(Solver):
     task = "entropic-transport"
     name = "sns"
 
-    def __init__(self, *, tol=1e-9, max_iter=200, n_sinkhorn=20, sparsity=None, n_jobs=None):
+    def __init__(
+        self,
+        *,
+        tol: float = 1e-9,
+        max_iter: int = 200,
+        n_sinkhorn: int = 20,
+        sparsity: float | None = None,
+        n_jobs: int | None = None,
+    ) -> None:
         self.tol = tol
         self.max_iter = max_iter
         self.n_sinkhorn = n_sinkhorn

@@ -43,7 +43,7 @@ class Auto(Solver):
     task = "matrix-sensing"
     name = "auto"
 
-    def __init__(self, *, tol=None, max_iter=None):
+    def __init__(self, *, tol: None = None, max_iter: None = None) -> None:
         self.tol = tol
         self.max_iter = max_iter
 

@@ -74,14 +74,14 @@ class GD(Solver):
     def __init__(
         self,
         *,
-        init_scale=0.1,
-        imbalance=3.0,
-        rebalance=True,
-        rebalance_threshold=0.1,
-        step_size=None,
-        tol=None,
-        max_iter=10_000,
-    ):
+        init_scale: float = 0.1,
+        imbalance: float = 3.0,
+        rebalance: bool = True,
+        rebalance_threshold: float = 0.1,
+        step_size: float | None = None,
+        tol: float | None = None,
+        max_iter: int = 10_000,
+    ) -> None:
         self.init_scale = init_scale
         self.imbalance = imbalance
         self.rebalance = rebalance

@@ -80,7 +80,9 @@ class RGN(Solver):
     task = "matrix-sensing"
     name = "rgn"
 
-    def __init__(self, *, tol=None, max_iter=100, max_inner=500):
+    def __init__(
+        self, *, tol: float | None = None, max_iter: int = 100, max_inner: int = 500
+    ) -> None:
         self.tol = tol
         self.max_iter = max_iter
         self.max_inner = max_inner

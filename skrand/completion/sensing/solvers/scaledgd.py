@@ -62,7 +62,14 @@ class ScaledGD(Solver):
     task = "matrix-sensing"
     name = "scaledgd"
 
-    def __init__(self, *, damping=1.0, step_size=0.7, tol=None, max_iter=1000):
+    def __init__(
+        self,
+        *,
+        damping: float = 1.0,
+        step_size: float = 0.7,
+        tol: float | None = None,
+        max_iter: int = 1000,
+    ) -> None:
         self.damping = damping
         self.step_size = step_size
         self.tol = tol
