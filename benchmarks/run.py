@@ -1,0 +1,84 @@
+"""Run benchmarks one after the other and write ``benchmarks/results/NAME.json``.
+
+    python benchmarks/run.py --all [--size quick|full]
+    python benchmarks/run.py regression transport [--size quick|full]
+
+Each file holds what the script of that name wrote with ``--json`` and what it was made with: the
+script's arguments, seeds, date, model of the processor, threads, and versions of all packages that
+took part. ``quick`` takes some minutes in all; ``full`` has the shapes of the published pages and
+takes an hour or more. Ratios between rows of one file hold on a busy machine; its seconds do not.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+HERE = Path(__file__).parent
+
+
+class Run(NamedTuple):
+    """How a script is called for each size, and the seeds that it then uses."""
+
+    quick: list[str]
+    full: list[str]
+    seeds: str
+
+
+RUNS = {
+    "clustering": Run(["--only", "SYNTHETIC", "--seeds", "1"], [], "0 up to the number of seeds"),
+    "completion": Run(["solvers", "imputers"], [], "0; trials: 0 up to their number"),
+    "fewshot": Run(["speed"], [], "0 for tuning, 1 for scoring"),
+    "lp_regression": Run(["--quick", "--repeats", "3"], [], "0"),
+    "manifold": Run(["scaling", "linearize"], [], "0; density: 0 to 4"),
+    "regression": Run(["--quick"], [], "0"),
+    "sensing": Run(["--repeats", "1"], ["--large"], "0"),
+    "sketch": Run(["--quick"], [], "0"),
+    "startup": Run(["--runs", "5"], [], "none: nothing is random"),
+    "stream": Run(["--rows", "500000"], [], "0"),
+    "transport": Run(["--repeats", "1"], ["--large"], "0"),
+}
+
+
+def run(name, size, results):
+    """Run one script in a process of its own; return its exit status."""
+    destination = results / f"{name}.json"
+    arguments = getattr(RUNS[name], size)
+    print(f"\n== {name} {' '.join(arguments)}", flush=True)
+    script = HERE / f"{name}.py"
+    status = subprocess.run(
+        [sys.executable, str(HERE / "_common.py"), str(script), str(destination), *arguments],
+        check=False,
+    ).returncode
+    if destination.exists():
+        content = json.loads(destination.read_text(encoding="utf-8"))
+        content = {
+            "schema": content.pop("schema"),
+            "size": size,
+            "seeds": RUNS[name].seeds,
+        } | content
+        destination.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    return status
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(RUNS)}")
+    parser.add_argument("--all", action="store_true", help="every benchmark")
+    parser.add_argument("--size", choices=["quick", "full"], default="quick")
+    parser.add_argument("--results", type=Path, default=HERE / "results", help="folder to write to")
+    options = parser.parse_args()
+    unknown = set(options.names) - RUNS.keys()
+    if unknown or not (options.names or options.all):
+        parser.error(f"name some of {', '.join(RUNS)}, or give --all")
+    names = list(RUNS) if options.all else options.names
+    failed = [name for name in names if run(name, options.size, options.results)]
+    for name in failed:
+        print(f"{name} failed or exceeded a budget", file=sys.stderr)
+    return int(bool(failed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

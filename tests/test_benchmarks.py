@@ -1,0 +1,80 @@
+"""The benchmarks' runner, on a script that takes no time, and the figures that are published."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+RESULTS = sorted((BENCHMARKS / "results").glob("*.json"))
+
+pytestmark = pytest.mark.skipif(not BENCHMARKS.exists(), reason="not beside a source tree")
+
+SCRIPT = """
+import argparse, json, sys
+import numpy
+parser = argparse.ArgumentParser()
+parser.add_argument("--quick", action="store_true")
+parser.add_argument("--json")
+options = parser.parse_args()
+with open(options.json, "w") as file:
+    json.dump([{"quick": options.quick, "seconds": 1.0}], file)
+sys.exit(1)
+"""
+
+
+def module(name):
+    spec = importlib.util.spec_from_file_location(f"benchmarks_{name}", BENCHMARKS / f"{name}.py")
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+def test_the_runner_knows_every_script():
+    scripts = {file.stem for file in BENCHMARKS.glob("*.py")} - {"run", "_common"}
+    assert scripts == module("run").RUNS.keys()
+
+
+def test_a_result_holds_what_it_was_made_with(tmp_path, monkeypatch):
+    run = module("run")
+    (tmp_path / "toy.py").write_text(SCRIPT)
+    (tmp_path / "_common.py").write_text((BENCHMARKS / "_common.py").read_text())
+    monkeypatch.setattr(run, "HERE", tmp_path)
+    monkeypatch.setattr(run, "RUNS", {"toy": run.Run(["--quick"], [], "7")})
+    assert run.run("toy", "quick", tmp_path / "results") == 1
+    content = json.loads((tmp_path / "results" / "toy.json").read_text())
+    assert content["rows"] == [{"quick": True, "seconds": 1.0}]
+    assert (content["benchmark"], content["size"], content["seeds"]) == ("toy", "quick", "7")
+    assert content["arguments"] == "--quick"
+    assert content["environment"]["packages"]["numpy"]
+    assert content["environment"]["cpu"]
+
+
+def test_unknown_names_are_refused(monkeypatch, capsys):
+    for words in (["nonesuch"], []):
+        monkeypatch.setattr(sys, "argv", ["run.py", *words])
+        with pytest.raises(SystemExit):
+            module("run").main()
+        assert "name some of clustering, completion" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("file", RESULTS, ids=lambda file: file.stem)
+def test_published_figures_say_how_they_were_made(file):
+    content = json.loads(file.read_text(encoding="utf-8"))
+    assert content["schema"] == 1
+    assert content["benchmark"] == file.stem
+    assert content["size"] in ("quick", "full")
+    assert content["seeds"]
+    described = content["environment"]
+    assert {
+        "date",
+        "cpu",
+        "n_cpus",
+        "platform",
+        "python",
+        "threads",
+        "packages",
+    } <= described.keys()
+    assert described["packages"]["skrand"]
