@@ -310,7 +310,7 @@ class SolverMixin(CallbackSupportMixin):
         """Build or take the solver that ``solver=`` asks for, with the shared parameters set."""
         solver = registry.resolve_solver(self.solver, task)
         defaults = default_parameters(type(self))  # type: ignore[arg-type]
-        accepted = solver.get_params(deep=False)
+        accepted = default_parameters(type(solver))
         shared = {}
         for name, binding in self._solver_parameters.items():
             value = getattr(self, name)
@@ -325,7 +325,12 @@ class SolverMixin(CallbackSupportMixin):
                     f"{solver.name!r} and must be {defaults[name]!r} with it. Got {value!r} "
                     f"instead. Solvers that use it: {', '.join(users)}."
                 )
-        return clone(solver).set_params(**shared) if shared else solver
+        # A solver that was made here can be changed; a user's own is theirs.
+        if shared and solver is self.solver:
+            solver = clone(solver)
+        for name, value in shared.items():
+            setattr(solver, name, value)
+        return solver
 
     def _run_solver(
         self, problem: Problem, attributes: Callable[[Any], dict[str, Any]]
