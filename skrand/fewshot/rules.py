@@ -136,11 +136,14 @@ class SpreadRule:
         These labels.
     n_neighbors : int
         Nearest rows that count, where the labels were spread in a sparse graph.
+    offset : ndarray of shape (n_classes,) or float, default=0.0
+        Added to the logits.
     """
 
     problem: TransductiveLabelling
     Z: np.ndarray
     n_neighbors: int
+    offset: np.ndarray | float = 0.0
 
     def logits(self, X: np.ndarray) -> np.ndarray:
         """Return the logits of rows."""
@@ -149,7 +152,7 @@ class SpreadRule:
             F = self.Z[neighbours(stored, X, self.n_neighbors)].mean(axis=1)
         else:
             F = affinity(X, stored, affinity_scale(stored)) @ self.Z
-        return np.log(np.maximum(F, np.finfo(F.dtype).tiny))
+        return np.log(np.maximum(F, np.finfo(F.dtype).tiny)) + self.offset
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,13 +6,15 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, softmax
 
 from skrand._validation import check_real
 from skrand.base import Monitor, Solution, Solver
 from skrand.fewshot.problem import TransductiveLabelling
 from skrand.fewshot.rules import MixtureRule, ShiftedRule, SpreadRule
 from skrand.fewshot.solvers.clustering import Clustering
+from skrand.linalg.scaling import balanced_scaling
+from skrand.linalg.threads import single_threaded_blas
 
 __all__ = ["Auto"]
 
@@ -184,12 +186,19 @@ def _mixture(
     shift: np.ndarray,
 ) -> Solution:
     """Mix the labels of two solutions and those that were spread, and their rules."""
-    half, b = free.x.dtype.type(0.5), free.x.dtype.type(belief)
-    F = problem.spread(k)
-    Z = half * (free.x + b * (balanced.x - free.x) + F)
+    dtype = problem.X.dtype
+    F, equal = problem.spread(k), np.ones(problem.n_classes)
+    # A sample does: the potential is one number a class.
+    sample = F[problem.queries[:: max(1, len(problem.queries) // 4096)]]
+    with single_threaded_blas():
+        scaled = balanced_scaling(np.log(sample.astype(np.float64)), equal, tol=1e-3)
+    # Classes weigh what makes the masses of the spread labels equal, as far as that is believed.
+    offset = (belief * scaled.potential).astype(dtype)
+    F_scaled = softmax(np.log(F) + offset, axis=1)
+    Z = dtype.type(0.5) * (free.x + dtype.type(belief) * (balanced.x - free.x) + F_scaled)
     Z[problem.support] = free.x[problem.support]
     # Rows of the problem are their own nearest neighbours.
-    spread = SpreadRule(problem, F, min(k + 1, len(problem.X)))
+    spread = SpreadRule(problem, F, min(k + 1, len(problem.X)), offset)
     rules = (free.extra["rule"], balanced.extra["rule"], spread)
     rule = MixtureRule(rules, (0.5 - 0.5 * belief, 0.5 * belief, 0.5))
     M = free.extra["prototypes"]
