@@ -127,17 +127,25 @@ static inline double NAME(misfit)(
     double loss = 0;
     memset(g, 0, (size_t) q * sizeof(REAL));
     memset(r, 0, (size_t) q * sizeof(REAL));
-    for (ptrdiff_t i = 0; i < n; i++) {
-        const REAL *t = tile + i * q;
-        REAL s = b[i] - NAME(dot)(t, x, q), ws, wb;
-        e[i] = s;
-        ws = w ? w[i] * s : s;
-        wb = w ? w[i] * b[i] : b[i];
-        loss += (double) ws * (double) s;
+    /* Four rows at a time spare loads of g and r; a missing one is the last, with weights zero. */
+    for (ptrdiff_t i = 0; i < n; i += 4) {
+        const REAL *t[4];
+        REAL pull[4] = {0}, whole[4] = {0};
+        for (ptrdiff_t c = 0; c < 4; c++) {
+            ptrdiff_t k = i + c;
+            t[c] = tile + (k < n ? k : n - 1) * q;
+            if (k < n) {
+                e[k] = b[k] - NAME(dot)(t[c], x, q);
+                pull[c] = w ? w[k] * e[k] : e[k];
+                whole[c] = w ? w[k] * b[k] : b[k];
+                loss += (double) pull[c] * (double) e[k];
+            }
+        }
         for (ptrdiff_t j = 0; j < q; j += LANES)
             for (ptrdiff_t l = 0; l < LANES; l++) {
-                g[j + l] += ws * t[j + l];
-                r[j + l] += wb * t[j + l];
+                REAL t0 = t[0][j + l], t1 = t[1][j + l], t2 = t[2][j + l], t3 = t[3][j + l];
+                g[j + l] += (pull[0] * t0 + pull[1] * t1) + (pull[2] * t2 + pull[3] * t3);
+                r[j + l] += (whole[0] * t0 + whole[1] * t1) + (whole[2] * t2 + whole[3] * t3);
             }
     }
     *gradient = *size = 0;

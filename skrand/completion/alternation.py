@@ -26,6 +26,8 @@ __all__ = [
 
 #: Subspace iterations of the spectral start.
 _ITERATIONS = 5
+#: A penalty above this share of the spectral norm is one for noise: it decides about the start.
+_NOISY = 1e-2
 
 MEASURE, EXACT, CONJUGATE = _kernels.MEASURE, _kernels.EXACT, _kernels.CONJUGATE
 COORDINATE, POSITIVE, SKETCHED = _kernels.COORDINATE, _kernels.POSITIVE, _kernels.SKETCHED
@@ -57,7 +59,7 @@ def solve_side(
 ) -> np.ndarray:
     """Solve all rows of a side in place; return misfit, gradient and its size, by row."""
     figures = np.zeros((3, len(x)))
-    squares = np.einsum("jk,jk->k", fixed, fixed, dtype=np.float64) / max(1, len(fixed))
+    squares = np.sum(np.square(fixed), axis=0, dtype=np.float64) / max(1, len(fixed))
     # Columns of zeros are left where they are: any positive number will do.
     squares = np.where(squares > 0, squares, 1.0)
     _kernels.solve_rows(
@@ -138,7 +140,7 @@ class Alternation:
     def penalty(self, alpha: float) -> float:
         """Value of the penalty."""
         return alpha * sum(
-            float(side.ridge @ np.einsum("ik,ik->i", factor, factor, dtype=np.float64))
+            float(side.ridge @ np.sum(np.square(factor), axis=1, dtype=np.float64))
             for side, factor in zip(self.problem.sides, self.factors, strict=True)
         )
 
@@ -205,13 +207,16 @@ class Alternation:
             return self._sort_columns()
         U, V = (factor[:, :k].astype(np.float64) for factor in self.factors)
         with single_threaded_blas():
-            (Q0, R0), (Q1, R1) = np.linalg.qr(U), np.linalg.qr(V)
+            R0, R1 = (np.linalg.qr(F, mode="r") for F in (U, V))
             P, s, Qt = np.linalg.svd(R0 @ R1.T)
             if self.problem.alpha > 0 and self.problem.alpha_scaling == "count":
                 rotation = np.linalg.svd(R1)[2].T
                 U, V = U @ rotation, V @ rotation
             else:
-                U, V = (Q0 @ P) * np.sqrt(s), (Q1 @ Qt.T) * np.sqrt(s)
+                # With U = Q R0, Q P s is U R1^T Q^T: the orthogonal factors need not be formed.
+                used = s > np.finfo(np.float64).eps * s[0]
+                root = np.divide(1.0, np.sqrt(s), out=np.zeros_like(s), where=used)
+                U, V = U @ (R1.T @ Qt.T * root), V @ (R0.T @ P * root)
         top = np.abs(V).argmax(axis=0)
         sign = np.where(V[top, np.arange(k)] < 0, -1.0, 1.0)
         self.factors[0][:, :k], self.factors[1][:, :k] = U * sign, V * sign
@@ -258,45 +263,73 @@ def reachable(tol: float, problem: MatrixCompletion) -> float:
 def start(problem: MatrixCompletion, rng: np.random.Generator, threads: int = 1) -> Any:
     """Return the state to start from, and the spectral norm of the entries filled with zeros.
 
-    Biases are fitted first. Of the rest, filled with zeros, the leading singular vectors are found
-    by subspace iteration on a random block; rows of the factors more than three times as long as
-    the median one are set to zero, which keeps rows with many entries from ruling the start.
+    Biases are fitted first. Of the rest, filled with zeros, the leading singular vectors are found.
+    With a penalty of some size the start is the first step of singular value thresholding: singular
+    values less the penalty. With less they are divided by the share of entries that is observed,
+    and rows of the factors more than three times as long as the median one are set to zero, which
+    keeps rows with many entries from ruling the start.
     """
     state = Alternation(problem, threads)
     k, (m, n) = problem.rank, problem.shape
     entries = _centred(problem, state, threads)
-    side = problem.sides[0]
-    values = entries if problem.weights is None else entries * side.weights
-    other, transposed = problem.sides[1], values[problem.order]
-    width = min(k + 8, m, n)
-    block = pad(rng.standard_normal((n, width)).astype(problem.dtype))
-    with single_threaded_blas():
-        for _ in range(_ITERATIONS):
-            block[:, :width] = np.linalg.qr(block[:, :width])[0]
-            Q = np.zeros((m, block.shape[1]), problem.dtype)
-            _kernels.adjoint(side.indptr, side.indices, values, block, Q, threads)
-            Q[:, :width] = np.linalg.qr(Q[:, :width])[0]
-            block = np.zeros((n, block.shape[1]), problem.dtype)
-            _kernels.adjoint(other.indptr, other.indices, transposed, Q, block, threads)
-        W, R = np.linalg.qr(block[:, :width])
-        P, s, Zt = np.linalg.svd(R)
-        left, right = Q[:, :width] @ Zt.T, W @ P
-    problem.oracles["passes"] += _ITERATIONS
+    left, s, right = _leading(problem, entries, rng, threads)
     norm = float(s[0])
-    if isinstance(problem.init, str):
-        if problem.init == "random":
-            U, V = (rng.standard_normal((size, k)) for size in (m, n))
-            scale = np.sqrt(np.linalg.norm(entries) / np.sqrt(max(1, problem.X.nnz) * k))
-            U, V = U * scale, V * scale
-        else:
-            share = problem.X.nnz / (m * n)
-            U, V = (_without_spikes(F[:, :k] * np.sqrt(s[:k] / share)) for F in (left, right))
-    else:
+    if not isinstance(problem.init, str):
         U, V = problem.init
+    elif problem.init == "random":
+        U, V = (rng.standard_normal((size, k)) for size in (m, n))
+        scale = np.sqrt(np.linalg.norm(entries) / np.sqrt(max(1, problem.X.nnz) * k))
+        U, V = U * scale, V * scale
+    else:
+        left, s, right = left[:, :k], s[:k], right[:, :k]
+        penalty = problem.alpha * float(np.sqrt(np.prod([d.ridge.mean() for d in problem.sides])))
+        if penalty > _NOISY * norm:
+            # No singular value becomes zero: from there no sweep would bring it back.
+            root = np.sqrt(np.maximum(s - penalty, 0.1 * s))
+            U, V = left * root, right * root
+        else:
+            root = np.sqrt(s * (m * n / max(1, problem.X.nnz)))
+            U, V = _without_spikes(left * root), _without_spikes(right * root)
     if problem.nonneg:
         U, V = np.abs(U), np.abs(V)
     state.factors[0][:, :k], state.factors[1][:, :k] = U, V
     return state, norm
+
+
+def _leading(
+    problem: MatrixCompletion, entries: np.ndarray, rng: np.random.Generator, threads: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return leading singular vectors and values of some entries filled with zeros.
+
+    By subspace iteration on a random block on the shorter side, the only one to be orthogonalised.
+    """
+    weights = problem.sides[0].weights
+    values = entries * weights if len(weights) else entries
+    sides, values = list(problem.sides), [values, values[problem.order]]
+    turned = problem.shape[0] > problem.shape[1]
+    if turned:
+        sides, values = sides[::-1], values[::-1]
+    shorter = min(problem.shape)
+    width = min(problem.rank + 8, shorter)
+
+    def times(side: int, block: np.ndarray) -> np.ndarray:
+        data = sides[side]
+        block = pad(block.astype(problem.dtype, copy=False))
+        out = np.empty((len(data.indptr) - 1, block.shape[1]), problem.dtype)
+        _kernels.adjoint(data.indptr, data.indices, values[side], block, out, threads)
+        return out[:, :width]
+
+    with single_threaded_blas():
+        Q = np.linalg.qr(rng.standard_normal((shorter, width)))[0]
+        for _ in range(_ITERATIONS - 1):
+            Q = np.linalg.qr(times(0, times(1, Q)))[0]
+        block = times(1, Q).astype(np.float64)
+        squares, W = np.linalg.eigh(block.T @ block)
+        s = np.sqrt(np.maximum(squares[::-1], 0.0))
+        W = W[:, ::-1]
+        near, far = Q @ W, block @ (W / np.where(s > 0, s, 1.0))
+    problem.oracles["passes"] += _ITERATIONS
+    return (far, s, near) if turned else (near, s, far)
 
 
 def _centred(problem: MatrixCompletion, state: Alternation, threads: int) -> np.ndarray:

@@ -43,7 +43,7 @@ class LowRankEntryRegressor(RegressorMixin, LowRankModel):
         Where to start.
     solver : str or Solver, default="auto"
         A solver registered for the task "matrix-completion", or a solver object.
-    tol : float, default=0.01
+    tol : float, default=0.03
         Norm of the gradient to reach, relative to that at zero. The data are noisy: more
         accuracy does not predict better.
     max_iter : int, default=2000
@@ -121,7 +121,7 @@ class LowRankEntryRegressor(RegressorMixin, LowRankModel):
         nonneg: bool = False,
         init: Any = "spectral",
         solver: str | Solver = "auto",
-        tol: float = 0.01,
+        tol: float = 0.03,
         max_iter: int = 2000,
         min_value: float | None = None,
         max_value: float | None = None,
@@ -303,7 +303,7 @@ class LowRankEntryRegressor(RegressorMixin, LowRankModel):
 
     def _merge(self, rows: Any, columns: Any, y: Any, weights: Any, shape: Any) -> Any:
         """Return the entries as a canonical CSR array, and their weights in its order."""
-        order = np.lexsort((columns, rows))
+        order = np.argsort(rows * shape[1] + columns)
         rows, columns, y = rows[order], columns[order], y[order]
         weights = None if weights is None else weights[order]
         first = np.ones(len(rows), dtype=bool)

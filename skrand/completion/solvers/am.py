@@ -35,7 +35,9 @@ _SHORT_SCHEDULES = ((8, 5), (60, 15))
 #: Where a path to alpha=0 ends, relative to its start.
 _END = 1e-10
 #: A level ends when a sweep lowers the objective by less than this, relatively.
-_LEVEL_GAIN = 0.01
+_LEVEL_GAIN = 0.001
+#: Most sweeps on a level of a noisy problem: there the path is only a start.
+_NOISY_SWEEPS = 2
 #: Below this relative misfit a path has found a fit; further ones are not tried.
 _FIT = 1e-3
 #: Steps of Anderson's extrapolation.
@@ -54,8 +56,9 @@ class AlternatingMinimisation(Solver):
     than alternation at a fixed penalty, which diverges below about three a degree of freedom. For
     ``alpha=0`` paths of 20, 60, 120 and 240 levels are tried (8 and 60 from three entries a degree
     of freedom on) until one ends in a fit, or two in a row bring no better one: what is left is
-    noise then. At the last penalty sweeps are extrapolated (Anderson). The last half step solves
-    the rows exactly, from zero, as rows that come later are.
+    noise then. A penalty of more than a fifth or so of that norm needs no path: the start is
+    already one step of singular value thresholding. At the last penalty sweeps are extrapolated
+    (Anderson). The last half step solves the rows exactly, from zero, as rows that come later are.
 
     All observed entries take part in every half step. Rows are solved to an accuracy that is
     relative to the gradient that they start from, warm: the accuracy grows as the iteration
@@ -143,15 +146,7 @@ class AlternatingMinimisation(Solver):
             inner = "cholesky" if problem.rank <= _EXACT_RANK else "cg"
         sweeps = Sweeps(state, monitor, max_iter, _MODES[inner])
         levels = self._descend(problem, sweeps, norm, schedules, eta)
-        sweeps.polish(problem.alpha, 0.5 * tol, eta, _LAST_STEPS)
-        return finish(
-            problem,
-            state,
-            tol,
-            sweeps.count,
-            message=sweeps.advice(),
-            extra={"levels": levels},
-        )
+        return sweeps.complete(tol, eta, _LAST_STEPS, extra={"levels": levels})
 
     def _schedules(self, problem: MatrixCompletion) -> tuple[tuple[int, int], ...]:
         """Return the paths that may be tried, shortest first."""
@@ -176,16 +171,21 @@ class AlternatingMinimisation(Solver):
         decades = np.log10(first / last)
         begin = kept = state.copy()
         best, chosen, failures = np.inf, 0, 0
+        # With a penalty of its own a problem is a noisy one, and one path is enough, or none.
+        noisy = problem.alpha > 1e-6 * first
         for levels, most in schedules:
-            count = max(2, round(levels * decades / -np.log10(_END)))
+            count = round(levels * decades / -np.log10(_END))
+            if noisy and count < 2:
+                return 0
             state.restore(begin)
-            value = sweeps.path(np.geomspace(first, last, count), most, eta, _STEPS)
+            # Where the path starts the answer is zero: the first level worth a sweep is the next.
+            alphas = np.geomspace(first, last, max(2, count) + noisy)[int(noisy) :]
+            value = sweeps.path(alphas, _NOISY_SWEEPS if noisy else most, eta, _STEPS)
             failures = 0 if value < 0.5 * best else failures + 1
             if value < best:
                 best, chosen, kept = value, count, state.copy()
             fits = sweeps.misfit <= _FIT**2 * problem.square
-            # With a penalty of its own a problem is a noisy one, and one path is enough.
-            if fits or sweeps.over or problem.alpha > 1e-6 * first or failures == 2:
+            if fits or sweeps.over or noisy or failures == 2:
                 break
         state.restore(kept)
         return chosen
@@ -265,6 +265,28 @@ class Sweeps:
                 before = value
         return value
 
+    def complete(
+        self,
+        tol: float,
+        eta: float,
+        steps: int,
+        *,
+        extrapolate: bool = True,
+        extra: dict | None = None,
+    ) -> Solution:
+        """Sweep at the problem's penalty until the gradient is small; return the solution."""
+        problem = self.state.problem
+        # The gradient is to be small at the factors that are returned: ordered and balanced, with
+        # rows solved exactly. Where it is not, a second round starts from these.
+        for _ in range(2):
+            self.polish(problem.alpha, 0.5 * tol, eta, steps, extrapolate=extrapolate)
+            answer = finish(
+                problem, self.state, tol, self.count, message=self.advice(), extra=extra
+            )
+            if answer.converged or self.over:
+                break
+        return answer
+
     def polish(
         self, alpha: float, tol: float, eta: float, steps: int, *, extrapolate: bool = True
     ) -> None:
@@ -277,17 +299,11 @@ class Sweeps:
         before = np.inf
         images: list[np.ndarray] = []
         moves: list[np.ndarray] = []
-        ordered = False
         while not self.over:
             old = V.copy()
             value = self.sweep(alpha, eta, steps)
             if self.residual <= tol:
-                if ordered:
-                    return
-                # The gradient is to be small at balanced factors, which are what is returned.
-                self.state.order_factors()
-                ordered, images, moves, before = True, [], [], np.inf
-                continue
+                return
             if not extrapolate:
                 continue
             if value > before:
