@@ -9,8 +9,10 @@ from cython cimport floating
 from libc.math cimport fabs, sqrt
 from libc.stdint cimport int32_t
 from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
 
-from scipy.linalg.cython_blas cimport dgemv, dsyrk
+from scipy.linalg.cython_blas cimport dgemv, dsyrk, sgemv, ssyrk
+from scipy.linalg.cython_lapack cimport dposv
 
 cdef extern from *:
     """
@@ -36,6 +38,11 @@ cdef extern from *:
     """
     double skrand_dot(const double *a, const double *b, ptrdiff_t m) nogil
     void skrand_axpy(double alpha, const double *a, double *b, ptrdiff_t m) nogil
+
+
+#: Sweeps that leave the support nearly right: a solution over it pays only then.
+cdef enum:
+    _SWEEPS_BEFORE = 16
 
 
 def pursue(
@@ -100,6 +107,71 @@ def pursue(
             skrand_axpy(-dot, q, &residual[i, 0], D)
 
 
+cdef double _sweep(
+    double *c, double *g, const double *G, ptrdiff_t count, ptrdiff_t m, double l1, double l2,
+) noexcept nogil:
+    """Minimise over one coefficient after the other; return the largest subgradient met."""
+    cdef ptrdiff_t j
+    cdef double worst = 0.0, scale, target, value, off
+    for j in range(count):
+        scale = G[j * m + j] + l2
+        target = g[j] + c[j] * G[j * m + j]
+        value = fabs(target) - l1
+        if value <= 0.0 or scale <= 0.0:
+            value = 0.0
+        else:
+            value = value / scale
+            if target < 0.0:
+                value = -value
+        if value != c[j]:
+            off = fabs(value - c[j]) * scale
+            worst = off if off > worst else worst
+            skrand_axpy(c[j] - value, G + j * m, g, count)
+            c[j] = value
+    return worst
+
+
+cdef void _solve_support(
+    double *c, double *g, const double *G, ptrdiff_t count, ptrdiff_t m, double l1, double l2,
+    int32_t *support, double *H, double *d,
+) noexcept nogil:
+    """Move towards the minimum over the coefficients that are not zero, their signs kept.
+
+    As far as the first that would change its sign, which becomes zero: the objective falls.
+    `support`, `H` and `d` are work space for m, m * m and m numbers.
+    """
+    cdef ptrdiff_t j, k, first = -1
+    cdef double length = 1.0
+    cdef int n = 0, one = 1, info = 0
+    cdef char *lower = "L"
+    for j in range(count):
+        if c[j] != 0.0:
+            support[n] = <int32_t> j
+            n += 1
+    if n == 0:
+        return
+    for j in range(n):
+        for k in range(j, n):
+            H[j * n + k] = G[support[j] * m + support[k]]
+        H[j * n + j] += l2
+        d[j] = g[support[j]] - l2 * c[support[j]] - (l1 if c[support[j]] > 0.0 else -l1)
+    dposv(lower, &n, &one, H, &n, d, &n, &info)
+    if info != 0:
+        # Dependent atoms and no ridge: no one minimum.
+        return
+    for j in range(n):
+        k = support[j]
+        if c[k] * d[j] < 0.0 and fabs(c[k]) <= length * fabs(d[j]):
+            length, first = fabs(c[k] / d[j]), k
+    for j in range(n):
+        k = support[j]
+        skrand_axpy(-length * d[j], G + k * m, g, count)
+        c[k] += length * d[j]
+    if first >= 0:
+        skrand_axpy(c[first], G + first * m, g, count)
+        c[first] = 0.0
+
+
 def elastic_net(
     const floating[:, ::1] X, const int32_t[::1] rows, const int32_t[:, ::1] active,
     const int32_t[::1] counts, double[:, ::1] coef, const double[::1] l1, const double[::1] l2,
@@ -107,8 +179,8 @@ def elastic_net(
 ):
     """Minimise ``l1 |c|_1 + l2 / 2 |c|^2 + 1/2 |x - c A|^2`` for each row x over its own atoms A.
 
-    By coordinate descent on the Gram matrix of the atoms, until no subgradient is off by more than
-    ``tol * l1``.
+    By coordinate descent on the Gram matrix of the atoms, with exact solutions over the support in
+    between, until no subgradient is off by more than ``tol * l1``.
 
     Parameters
     ----------
@@ -133,11 +205,16 @@ def elastic_net(
     cdef ptrdiff_t i, j, k, t, sweep, b = rows.shape[0], D = X.shape[1], m = active.shape[1]
     cdef ptrdiff_t unfinished = 0
     cdef int count, width = <int> D, one = 1, ld = <int> m
-    cdef double unit = 1.0, nought = 0.0, worst, off, value, old, target
-    cdef double *A
+    cdef floating unit = 1.0, nought = 0.0
+    cdef double worst
+    cdef floating *A
+    cdef floating *products
     cdef double *G
+    cdef double *H
     cdef double *g
+    cdef double *d
     cdef double *x
+    cdef int32_t *support
     cdef char *lower = "L"
     cdef char *trans = "T"
     if active.shape[0] < b or counts.shape[0] < b or coef.shape[0] < b or coef.shape[1] < m \
@@ -152,58 +229,64 @@ def elastic_net(
                 raise ValueError("an atom is out of range")
     if b == 0 or m == 0 or D == 0:
         return 0
-    A = <double *> malloc((m * D + m * m + m + D) * sizeof(double))
-    if A == NULL:
+    A = <floating *> malloc((m * D + m * m + m) * sizeof(floating))
+    G = <double *> malloc((2 * m * m + 2 * m + D) * sizeof(double))
+    support = <int32_t *> malloc(m * sizeof(int32_t))
+    if A == NULL or G == NULL or support == NULL:
+        free(A)
+        free(G)
+        free(support)
         raise MemoryError()
-    G = A + m * D
-    g = G + m * m
-    x = g + m
+    products = A + m * D
+    H = G + m * m
+    g = H + m * m
+    d = g + m
+    x = d + m
     with nogil:
         for i in range(b):
             count = counts[i]
-            for t in range(D):
-                x[t] = X[rows[i], t]
             for j in range(count):
-                for t in range(D):
-                    A[j * D + t] = X[active[i, j], t]
+                memcpy(A + j * D, &X[active[i, j], 0], D * sizeof(floating))
             if count > 0:
-                dsyrk(lower, trans, &count, &width, &unit, A, &width, &nought, G, &ld)
-                dgemv(trans, &width, &count, &unit, A, &width, x, &one, &nought, g, &one)
-            for j in range(count):
-                for k in range(j):
-                    G[j * m + k] = G[k * m + j]
+                if floating is float:
+                    ssyrk(lower, trans, &count, &width, &unit, A, &width, &nought, products, &ld)
+                    sgemv(
+                        trans, &width, &count, &unit, A, &width, <float *> &X[rows[i], 0], &one,
+                        &nought, products + m * m, &one)
+                else:
+                    dsyrk(lower, trans, &count, &width, &unit, A, &width, &nought, products, &ld)
+                    dgemv(
+                        trans, &width, &count, &unit, A, &width, <double *> &X[rows[i], 0], &one,
+                        &nought, products + m * m, &one)
             # g holds the products of the atoms with the residual.
+            for j in range(count):
+                g[j] = products[m * m + j]
+                for k in range(j + 1):
+                    G[j * m + k] = G[k * m + j] = products[k * m + j]
             for j in range(count):
                 if coef[i, j] != 0.0:
                     skrand_axpy(-coef[i, j], &G[j * m], g, count)
             sweep = 0
             while True:
-                worst = 0.0
-                for j in range(count):
-                    old = coef[i, j]
-                    target = g[j] + old * G[j * m + j]
-                    value = fabs(target) - l1[i]
-                    if value <= 0.0 or G[j * m + j] + l2[i] <= 0.0:
-                        value = 0.0
-                    else:
-                        value = value / (G[j * m + j] + l2[i])
-                        if target < 0.0:
-                            value = -value
-                    if value != old:
-                        off = fabs(value - old) * (G[j * m + j] + l2[i])
-                        worst = off if off > worst else worst
-                        skrand_axpy(old - value, &G[j * m], g, count)
-                        coef[i, j] = value
+                worst = _sweep(&coef[i, 0], g, G, count, m, l1[i], l2[i])
                 sweep += 1
                 if worst <= tol * l1[i]:
                     break
                 if sweep >= max_sweeps:
                     unfinished += 1
                     break
+                if sweep % _SWEEPS_BEFORE == 0:
+                    _solve_support(
+                        &coef[i, 0], g, G, count, m, l1[i], l2[i], support, H, d)
+            for t in range(D):
+                x[t] = X[rows[i], t]
             for j in range(count):
                 if coef[i, j] != 0.0:
-                    skrand_axpy(-coef[i, j], A + j * D, x, D)
+                    for t in range(D):
+                        x[t] -= coef[i, j] * A[j * D + t]
             for t in range(D):
                 residual[i, t] = <floating> x[t]
     free(A)
+    free(G)
+    free(support)
     return unfinished
