@@ -15,6 +15,9 @@ __all__ = ["Subspaces", "choose_dimension", "unit_rows"]
 #: Entries of a block of rows times all bases: bounds the memory of an assignment to a few times it.
 _BLOCK = 2**21
 
+#: Rows whose products are added up at a time.
+_ROWS = 2**13
+
 
 def unit_rows(X: np.ndarray) -> np.ndarray:
     """Return the rows divided by their lengths; rows of zeros stay."""
@@ -70,11 +73,12 @@ class Subspaces:
         bases, spectra = [], []
         means = np.zeros((n_clusters, X.shape[1]), dtype=X.dtype) if affine else None
         for k in range(n_clusters):
-            rows = X[order[starts[k] : starts[k + 1]]]
+            rows = order[starts[k] : starts[k + 1]]
             if means is not None and len(rows):
-                means[k] = rows.mean(axis=0, dtype=np.float64)
-                rows = rows - means[k]
-            U, s = principal_directions(rows, max(dims) if isinstance(dims, tuple) else dims)
+                means[k] = X[rows].mean(axis=0, dtype=np.float64)
+            centre = None if means is None else means[k]
+            most = max(dims) if isinstance(dims, tuple) else dims
+            U, s = _group_directions(X, rows, centre, most)
             bases.append(U)
             spectra.append(s)
         if isinstance(dims, tuple):
@@ -124,8 +128,8 @@ class Subspaces:
         out = np.zeros(len(X), dtype=X.dtype)
         for k in range(len(self.bases)):
             rows = np.flatnonzero(labels == k)
-            for start in range(0, len(rows), 2**14):
-                part = rows[start : start + 2**14]
+            for start in range(0, len(rows), _ROWS):
+                part = rows[start : start + _ROWS]
                 difference = X[part] - self.project(X[part], k)
                 out[part] = np.einsum("ij,ij->i", difference, difference)
         return out
@@ -188,16 +192,31 @@ def principal_directions(X: np.ndarray, dim: int | None) -> tuple[np.ndarray, np
 
     There are at most ``min(X.shape)`` of them; None chooses how many, see `choose_dimension`.
     """
-    n, D = X.shape
+    return _group_directions(X, np.arange(len(X)), None, dim)
+
+
+def _group_directions(
+    X: np.ndarray, rows: np.ndarray, centre: np.ndarray | None, dim: int | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return :func:`principal_directions` of some rows of X, less a centre, copied in blocks."""
+    n, D = len(rows), X.shape[1]
     if n == 0:
         return np.zeros((D, 0), dtype=X.dtype), np.zeros(0)
-    work = X.astype(np.float64, copy=False)
+
+    def part(some: np.ndarray) -> np.ndarray:
+        block = X[some] if centre is None else X[some] - centre
+        return block.astype(np.float64, copy=False)
+
     if n < 2 * D:
-        _, s, Vt = svd(work, full_matrices=False, check_finite=False)
+        _, s, Vt = svd(part(rows), full_matrices=False, check_finite=False)
         V = Vt.T
     else:
+        gram = np.zeros((D, D))
+        for start in range(0, n, _ROWS):
+            block = part(rows[start : start + _ROWS])
+            gram += block.T @ block
         # The square loses half the digits of small singular values; these matter to nobody here.
-        w, V = eigh(work.T @ work, check_finite=False)
+        w, V = eigh(gram, check_finite=False)
         s, V = np.sqrt(np.maximum(w[::-1], 0.0)), V[:, ::-1]
     if dim is None:
         dim = choose_dimension(s, n, D, np.finfo(X.dtype).eps)
@@ -264,8 +283,12 @@ class SubspaceStream:
         """Begin with the energy of the rows along the bases of their subspaces."""
         factors = []
         for k, U in enumerate(subspaces.bases):
-            along = subspaces.coordinates(X[labels == k], k)
-            w, V = eigh((along.T @ along).astype(np.float64))
+            rows = np.flatnonzero(labels == k)
+            gram = np.zeros((U.shape[1], U.shape[1]))
+            for start in range(0, len(rows), _ROWS):
+                along = subspaces.coordinates(X[rows[start : start + _ROWS]], k)
+                gram += along.T @ along
+            w, V = eigh(gram)
             factors.append((np.sqrt(np.maximum(w, 0.0))[:, None] * (U @ V).T).astype(X.dtype))
         counts = np.bincount(labels, minlength=len(factors))
         return cls(counts, subspaces.means, factors)

@@ -219,6 +219,21 @@ def test_memory_does_not_grow_with_the_square(solver):
     assert peak <= 6 * block * n * 4 < n * n * 4
 
 
+def test_memory_beyond_the_scaled_rows_is_some_blocks():
+    X, _ = make_union_of_subspaces(60000, 50, dims=3, n_clusters=2, noise=0.1, random_state=0)
+    X = X.astype(np.float32)
+    model = SubspaceClusterer(2, solver=Sampled(n_samples=100), random_state=0)
+    model.fit(X[:1000])
+    tracemalloc.start()
+    try:
+        model.fit(X)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # The scaled rows are one copy of X; a group of them in float64 alone would be another.
+    assert peak < 1.8 * X.nbytes
+
+
 def test_memory_guard_names_the_way_out(union):
     with pytest.raises(MemoryBudgetError, match=r"needs about [\d,]+ bytes .* 'sampled'"):
         SubspaceClusterer(5, solver="adssc", memory_limit="10KB").fit(union[0])
