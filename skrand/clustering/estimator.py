@@ -139,7 +139,8 @@ class SubspaceClusterer(
     n_components_graph_ : int or None
         Connected components of the graph.
     outlier_mask_ : ndarray of shape (n_samples,)
-        Rows in components too small to be clusters.
+        Rows in components too small to be clusters, and rows that no linear subspace explains
+        better than it would a random direction.
     sample_indices_ : ndarray or None
         Rows that were clustered, if the solver worked on a sample.
     residual_ : float

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,11 @@ import scipy.sparse as sp
 
 from skrand.base import Monitor, Solution, Solver
 from skrand.clustering.problem import SubspaceClustering, finish
-from skrand.clustering.spectral import Embedding, spectral_clustering
+from skrand.clustering.spectral import Embedding, SpectralResult, spectral_clustering
 from skrand.exceptions import MemoryBudgetError
 from skrand.linalg.threads import single_threaded_blas
 
-__all__ = ["Graph", "GraphSolver", "cut", "graph_attributes", "symmetric_affinity"]
+__all__ = ["Graph", "GraphSolver", "cut", "graph_attributes", "partition", "symmetric_affinity"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,13 +93,7 @@ def cut(
     problem: SubspaceClustering, graph: Graph, rng: np.random.Generator, n_iter: int = 0
 ) -> Solution:
     """Part the rows by their graph; those it leaves out go to the nearest subspace."""
-    result = spectral_clustering(
-        graph.affinity,
-        problem.n_clusters,
-        min_component=problem.min_component,
-        max_clusters=problem.max_clusters,
-        rng=rng,
-    )
+    result, _ = partition(problem, graph.affinity, rng)
     found = result.embedding
     return finish(
         problem,
@@ -110,6 +104,45 @@ def cut(
         message=f"{graph.message} {found.message}".strip(),
         extra={**graph_attributes(graph, found), **graph.extra},
     )
+
+
+def partition(
+    problem: SubspaceClustering, affinity: sp.csr_array, rng: np.random.Generator
+) -> tuple[SpectralResult, np.ndarray]:
+    """Part the rows by a graph, without groups made up by rows that lie in no subspace.
+
+    Outlying rows are linked to each other for want of better. Of a group most of whose rows its
+    subspace explains no better than chance these are set aside, and the graph of the others is
+    parted again; unless that would be half of all rows.
+
+    Returns
+    -------
+    result : SpectralResult
+        Labels are -1 for rows set aside, here or for their small components.
+    aside : ndarray of shape (n,)
+        Mask of those set aside here.
+    """
+    options = {"min_component": problem.min_component, "max_clusters": problem.max_clusters}
+    result = spectral_clustering(affinity, problem.n_clusters, **options, rng=rng)
+    labels, count = result.labels, result.embedding.n_clusters
+    subspaces = problem.subspaces(labels, count)
+    distances = subspaces.own_residuals(problem.X, labels)
+    chance = subspaces.unexplained(problem.X, labels, distances)
+    sizes = np.bincount(labels[labels >= 0], minlength=count)
+    scattered = 2 * np.bincount(labels[chance], minlength=count) > sizes
+    aside = chance & scattered[labels]
+    if not aside.any() or 2 * np.count_nonzero(aside) >= len(labels):
+        return result, np.zeros(len(labels), dtype=bool)
+    rest = np.flatnonzero(~aside)
+    inner = spectral_clustering(affinity[rest][:, rest], problem.n_clusters, **options, rng=rng)
+    labels = np.full(len(labels), -1, dtype=np.int64)
+    labels[rest] = inner.labels
+    found = replace(
+        inner.embedding,
+        kept=rest[inner.embedding.kept],
+        n_components=result.embedding.n_components,
+    )
+    return SpectralResult(labels, found), aside
 
 
 def graph_attributes(graph: Graph, found: Embedding) -> dict[str, Any]:

@@ -107,7 +107,8 @@ def finish(
         Fitted to the labels; made here if not given.
     converged, n_iter, message, extra
         As in :class:`skrand.base.Solution`. `extra` gains ``subspaces``, ``outliers`` (the mask of
-        rows that came with label -1) and ``distances`` (squared, of each row to its subspace).
+        rows that came with label -1 or that no subspace explains better than chance) and
+        ``distances`` (squared, of each row to its subspace).
 
     Returns
     -------
@@ -124,6 +125,7 @@ def finish(
         labels[outliers] = subspaces.assign(problem.X[outliers])
     labels, subspaces = _numbered(labels, subspaces)
     distances = subspaces.own_residuals(problem.X, labels)
+    outliers |= subspaces.unexplained(problem.X, labels, distances)
     energy = subspaces.energy(problem.X, labels)
     share = float(distances.sum(dtype=np.float64)) / energy if energy > 0 else 0.0
     return Solution(

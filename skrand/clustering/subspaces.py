@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from scipy.linalg import eigh, svd
 from scipy.optimize import linear_sum_assignment
+from scipy.special import betainccinv
 
 __all__ = ["Subspaces", "choose_dimension", "unit_rows"]
 
@@ -17,6 +18,9 @@ _BLOCK = 2**21
 
 #: Rows whose products are added up at a time.
 _ROWS = 2**13
+
+#: Level of the test of a row against a random direction.
+_LEVEL = 0.01
 
 
 def unit_rows(X: np.ndarray) -> np.ndarray:
@@ -132,6 +136,36 @@ class Subspaces:
                 part = rows[start : start + _ROWS]
                 difference = X[part] - self.project(X[part], k)
                 out[part] = np.einsum("ij,ij->i", difference, difference)
+        return out
+
+    def unexplained(self, X: np.ndarray, labels: np.ndarray, distances: np.ndarray) -> np.ndarray:
+        """Return the mask of the rows that no subspace explains better than a random direction.
+
+        The share of a random direction's energy in a subspace of dimension d of R^D has the
+        distribution Beta(d / 2, (D - d) / 2), and a row is labelled by the best of K. Where chance
+        explains half of a row, the test has no power and no row is named; nor is any if the
+        subspaces are affine.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, D)
+            Rows.
+        labels : ndarray of shape (n,)
+            The subspace of each; negative ones are not tested.
+        distances : ndarray of shape (n,)
+            What :meth:`own_residuals` returns.
+        """
+        out = np.zeros(len(X), dtype=bool)
+        if self.means is not None:
+            return out
+        d, D = self.dims, X.shape[1]
+        bars = np.ones(len(d))
+        some = (d > 0) & (d < D)
+        bars[some] = betainccinv(d[some] / 2, (D - d[some]) / 2, _LEVEL / len(d))
+        tested = np.flatnonzero((labels >= 0) & (bars[labels] < 0.5))
+        lengths = np.einsum("ij,ij->i", X, X, dtype=np.float64)[tested]
+        inside = lengths - distances[tested]
+        out[tested] = (inside <= bars[labels[tested]] * lengths) & (lengths > 0)
         return out
 
     def energy(self, X: np.ndarray, labels: np.ndarray) -> float:

@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from skrand import SubspaceClusterer, make_solver
 from skrand.clustering import SubspaceClustering, clustering_accuracy
 from skrand.clustering.solvers import KSS, LSR, Auto, Sampled
+from skrand.clustering.subspaces import Subspaces
 from skrand.datasets import make_union_of_subspaces
 from skrand.exceptions import (
     IncompatibleSolverError,
@@ -169,6 +170,39 @@ def test_outlying_components_are_reported():
     model = SubspaceClusterer(3, solver="adssc", random_state=0).fit(X)
     np.testing.assert_array_equal(np.flatnonzero(model.outlier_mask_), [300, 301])
     assert clustering_accuracy(y, model.labels_[:300]) == 1.0
+
+
+@pytest.mark.parametrize("solver", ["adssc", "auto", "ensc", "lsr"])
+def test_rows_in_no_subspace_are_found(solver):
+    X, y = make_union_of_subspaces(
+        600, 80, dims=4, n_clusters=5, noise=0.1, outliers=0.3, random_state=0
+    )
+    model = SubspaceClusterer(5, solver=solver, random_state=0).fit(X)
+    inlier = y >= 0
+    assert clustering_accuracy(y[inlier], model.labels_[inlier]) == 1.0
+    assert model.outlier_mask_[~inlier].mean() >= 0.9
+    assert model.outlier_mask_[inlier].mean() <= 0.02
+
+
+@pytest.mark.parametrize(("dim", "D"), [(3, 60), (5, 100), (12, 64)])
+def test_random_directions_are_explained_by_chance(dim, D):
+    rng = np.random.default_rng(0)
+    subspaces = Subspaces([np.linalg.qr(rng.standard_normal((D, dim)))[0] for _ in range(4)])
+    X = rng.standard_normal((5000, D))
+    labels = subspaces.assign(X)
+    found = subspaces.unexplained(X, labels, subspaces.own_residuals(X, labels))
+    assert found.mean() >= 0.985
+    X = rng.standard_normal((500, dim)) @ subspaces.bases[0].T
+    labels = np.zeros(500, dtype=np.int64)
+    assert not subspaces.unexplained(X, labels, subspaces.own_residuals(X, labels)).any()
+
+
+def test_chance_is_not_judged_where_it_explains_much():
+    rng = np.random.default_rng(0)
+    subspaces = Subspaces([np.eye(3)[:, :1], np.eye(3)[:, 1:2]])
+    X = rng.standard_normal((100, 3))
+    labels = subspaces.assign(X)
+    assert not subspaces.unexplained(X, labels, subspaces.own_residuals(X, labels)).any()
 
 
 def test_known_graph(union):

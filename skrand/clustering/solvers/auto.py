@@ -11,13 +11,13 @@ from scipy.linalg import eigh
 from skrand._validation import check_integer, check_n_jobs
 from skrand.base import Monitor, Solution, Solver
 from skrand.clustering.consensus import consensus
-from skrand.clustering.graph import Graph, graph_attributes
+from skrand.clustering.graph import Graph, graph_attributes, partition
 from skrand.clustering.problem import SubspaceClustering, finish
 from skrand.clustering.solvers.adssc import stochastic_graph
 from skrand.clustering.solvers.kss import KSS
 from skrand.clustering.solvers.lsr import least_squares_representation
 from skrand.clustering.solvers.sampled import Sampled
-from skrand.clustering.spectral import SpectralResult, spectral_clustering, spectral_embedding
+from skrand.clustering.spectral import SpectralResult, spectral_embedding
 from skrand.linalg.threads import effective_n_jobs, single_threaded_blas
 
 __all__ = ["Auto"]
@@ -124,14 +124,9 @@ class Auto(Solver):
             known = replace(problem, n_clusters=_count_clusters(problem, graphs, seed))
         tried: list[tuple[tuple[float, float], Graph, SpectralResult, np.ndarray]] = []
         for graph in graphs:
-            result = spectral_clustering(
-                graph.affinity,
-                known.n_clusters,
-                min_component=problem.min_component,
-                rng=np.random.default_rng(seed),
-            )
+            result, aside = partition(known, graph.affinity, np.random.default_rng(seed))
             labels = result.labels
-            kept = float(np.mean(labels >= 0))
+            kept = float(np.mean(labels[~aside] >= 0))
             energy = _energy_outside(known, labels)
             tried.append(((-min(kept, _KEPT), energy), graph, result, labels))
             if monitor({"iteration": len(tried), "residual": np.sqrt(energy)}):
@@ -140,9 +135,10 @@ class Auto(Solver):
         best = [finish(known, item[3]).x for item in tried[: max(_AGREE)]]
         agreed = [consensus(best[:m], known.n_clusters, rng)[0] for m in _AGREE]
         start = min(agreed, key=lambda labels: _energy_outside(known, labels))
-        start = replace(known, initial=start)
-        refined = KSS(max_iter=30).solve(start, rng=rng)
         _, graph, result, _ = tried[0]
+        # What the best graph sets aside has no say in the subspaces' dimensions.
+        start = replace(known, initial=np.where(result.labels < 0, -1, start))
+        refined = KSS(max_iter=30).solve(start, rng=rng)
         return replace(
             refined,
             converged=result.embedding.converged,
@@ -151,7 +147,7 @@ class Auto(Solver):
             extra={
                 **refined.extra,
                 **graph_attributes(graph, result.embedding),
-                "outliers": result.labels < 0,
+                "outliers": refined.extra["outliers"] | (result.labels < 0),
             },
             solver=self.name,
         )

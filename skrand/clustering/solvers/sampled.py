@@ -90,10 +90,8 @@ class Sampled(Solver):
                 subspaces = problem.subspaces(labels, len(subspaces.bases))
                 labels, _ = subspaces.nearest(problem.X)
                 problem.oracles["passes"] += 1
-            outliers = np.zeros(n, dtype=bool)
-            outliers[sample] = start.extra["outliers"]
             told = ("eigenvalues", "eigengap", "n_components")
-            return finish(
+            solution = finish(
                 problem,
                 labels,
                 subspaces=subspaces,
@@ -105,6 +103,7 @@ class Sampled(Solver):
                     "affinity": None,
                     "representation": None,
                     "sample_indices": sample,
-                    "outliers": outliers,
                 },
             )
+            solution.extra["outliers"][sample] |= start.extra["outliers"]
+            return solution
