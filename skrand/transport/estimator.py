@@ -13,7 +13,7 @@ from scipy.stats import qmc
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.callback import with_callbacks
 from sklearn.metrics import pairwise_distances
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -558,6 +558,7 @@ class SinkhornNewtonOT(OneToOneFeatureMixin, SolverMixin, TransformerMixin, Base
                 Xt = X[~source]
             X = X[source]
             if sample_weight is not None:
+                check_consistent_length(domain, sample_weight)
                 sample_weight = np.asarray(sample_weight)[source]
         if Xt is None:
             Xt = self.target

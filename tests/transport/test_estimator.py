@@ -60,6 +60,8 @@ def test_targets_and_their_precedence(points):
         assert np.array_equal(given.potentials_[1], other.potentials_[1])
     with pytest.raises(ValueError, match="both signs"):
         SinkhornNewtonOT().fit(X, sample_domain=np.ones(len(X)))
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        SinkhornNewtonOT().fit(both, sample_domain=domain, sample_weight=np.ones(3))
     with pytest.raises(ValueError, match="3 features"):
         SinkhornNewtonOT(target=np.ones((4, 3))).fit(X)
 
