@@ -142,9 +142,7 @@ def sides(C, a, b, reg):
     n = len(a)
     calls = {"skrand auto": ours(AnnealedNewton(n_jobs=1), C, a, b, reg)}
     if n <= 1000:
-        # With the entries a row that the paper takes: more where plans are not unique.
-        entries = 2 if n == 500 else 15
-        calls["skrand sns"] = ours(SNS(sparsity=entries / n, n_jobs=1), C, a, b, reg)
+        calls["skrand sns"] = ours(SNS(n_jobs=1), C, a, b, reg)
         calls["skrand sinkhorn"] = ours(Sinkhorn(n_jobs=1), C, a, b, reg)
     calls["skrand exact"] = ours(Exact(n_jobs=1), C, a, b, reg)
     if (pot := peer("ot")) is not None:
