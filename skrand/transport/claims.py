@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
@@ -43,7 +44,9 @@ def _timed(solver: Any, problem: Any) -> Any:
     return solution, time.process_time() - start
 
 
-def _table_row(paper, what, problem, sns, most, promised) -> ClaimResult:
+def _table_row(
+    paper: str, what: str, problem: EntropicTransport, sns: SNS, most: int, promised: float
+) -> ClaimResult:
     """Measure one row of the paper's Table 1: iterations and CPU time of SNS and of Sinkhorn."""
     sinkhorn, slow = _timed(Sinkhorn(omega=1.0, max_iter=most, tol=_TOL, n_jobs=1), problem)
     newton, fast = _timed(sns, problem)
@@ -195,7 +198,9 @@ def _whole_of_regot() -> ClaimResult:
     return min(results, key=lambda result: float(result.measured))
 
 
-def _floor(sides, least: float, **words) -> ClaimResult:
+def _floor(
+    sides: tuple[Callable[[], Any], Callable[[], Any]], least: float, **words: str
+) -> ClaimResult:
     """Return the ratio of the best times of two sides, run in turn, as a claim."""
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(5):

@@ -49,7 +49,7 @@ class Exact(Solver):
     Examples
     --------
     >>> import numpy as np
-    >>> from skrand.transport import EntropicTransport, balanced_only
+    >>> from skrand.transport import EntropicTransport
     >>> from skrand.transport.solvers import Exact
     >>> C = np.array([[0.0, 1.0], [1.0, 0.0]])
     >>> half = np.full(2, 0.5)
