@@ -5,10 +5,19 @@ suite can ask whether the kernels are up to date without the build tools.
 """
 
 import hashlib
+import os
 import sysconfig
 from pathlib import Path
 
-__all__ = ["HERE", "PACKAGE", "digest", "kernel_names", "record_path", "stale_kernels"]
+__all__ = [
+    "HERE",
+    "PACKAGE",
+    "build_mode",
+    "digest",
+    "kernel_names",
+    "record_path",
+    "stale_kernels",
+]
 
 HERE = Path(__file__).resolve().parent
 PACKAGE = "skrand._ext"
@@ -26,6 +35,13 @@ def digest(name: str) -> str:
     for path in [HERE / f"{name}.pyx", *sorted(shared)]:
         total.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return total.hexdigest()
+
+
+def build_mode() -> str:
+    """Return how kernels are built: "release", or what the environment asks for."""
+    debug = os.environ.get("SKRAND_DEBUG_CYTHON", "0") not in ("", "0")
+    sanitizers = os.environ.get("SKRAND_SANITIZE", "")
+    return "+".join(["debug"] * debug + [sanitizers] * bool(sanitizers)) or "release"
 
 
 def record_path(directory: Path, name: str) -> Path:

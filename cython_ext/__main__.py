@@ -13,7 +13,7 @@ from pathlib import Path
 from setuptools import Distribution
 from setuptools.errors import BaseError
 
-from cython_ext import HERE, digest, kernel_names, record_path
+from cython_ext import HERE, build_mode, digest, kernel_names, record_path
 from cython_ext.build import BuildExt
 
 TARGET = HERE.parent / "skrand" / "_ext"
@@ -51,8 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     if unknown:
         parser.error(f"no such kernel: {', '.join(unknown)}. Known: {', '.join(kernel_names())}")
     os.chdir(HERE.parent)
-    debug = os.environ.get("SKRAND_DEBUG_CYTHON", "0") not in ("", "0")
-    mode = "debug" if debug else "release"
+    mode = build_mode()
     names = options.names or kernel_names()
     todo = [name for name in names if options.force or _needs_build(name, mode)]
     try:

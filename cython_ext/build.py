@@ -23,7 +23,7 @@ from setuptools.errors import CompileError, LinkError
 # setuptools loads this file by its path, without the project's root on sys.path.
 sys.path[:0] = [] if "cython_ext" in sys.modules else [str(Path(__file__).resolve().parent.parent)]
 
-from cython_ext import HERE, PACKAGE, digest, kernel_names, record_path  # noqa: E402
+from cython_ext import HERE, PACKAGE, build_mode, digest, kernel_names, record_path  # noqa: E402
 
 __all__ = ["BuildExt"]
 
@@ -87,7 +87,7 @@ class BuildExt(build_ext):
         from Cython.Build import cythonize
 
         # Taken first: a source that changes from now on is stale, not silently up to date.
-        mode = "debug" if self.debug_kernels else "release"
+        mode = build_mode()
         self.records = {name: f"{digest(name)} {mode}\n" for name in kernel_names()}
         compile_args, link_args = self._flags()
         for extension in self.extensions:
@@ -165,6 +165,12 @@ class BuildExt(build_ext):
         if self.debug_kernels:
             # Cython's code for leaving a parallel loop on an error.
             compile_args.append("-Wno-maybe-uninitialized")
+        sanitizers = os.environ.get("SKRAND_SANITIZE", "")
+        if sanitizers:
+            # For tests alone: the process must be started with the sanitizers' libraries.
+            compile_args += ["-g1", "-fno-omit-frame-pointer", f"-fsanitize={sanitizers}"]
+            compile_args.append("-fno-sanitize-recover=all")
+            link_args.append(f"-fsanitize={sanitizers}")
         if self._builds(OPENMP_PROGRAM, ["-fopenmp"]):
             compile_args.append("-fopenmp")
             link_args.append("-fopenmp")

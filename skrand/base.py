@@ -8,12 +8,13 @@ fitted attributes from it. :class:`Task` tells how a class of problems is tested
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import logging
 import warnings
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, ClassVar
@@ -37,6 +38,7 @@ __all__ = [
     "Task",
     "default_parameters",
     "same_value",
+    "solvers_of",
 ]
 
 logger = logging.getLogger("skrand")
@@ -219,15 +221,34 @@ class Solver(BaseEstimator, ABC):
 def _incompatible(solver: Solver, problem: Problem, reason: str) -> str:
     """Word the refusal, naming the registered solvers that would accept the problem."""
     fits = []
-    for entry in registry.entries(kind="solver", task=problem.task):
-        try:
-            candidate = registry.load(entry)()
-        except (PluginError, TypeError):
-            continue
-        if candidate.supports(problem) is None and entry.name != solver.name:
-            fits.append(entry.working_name)
+    for entry, candidate in solvers_of(problem.task):
+        # A plugin whose own `supports` fails does not spoil the refusal of another solver.
+        with contextlib.suppress(Exception):
+            if candidate.supports(problem) is None and entry.name != solver.name:
+                fits.append(entry.working_name)
     offer = f" Solvers that can: {', '.join(fits)}." if fits else ""
     return f"Solver {solver.name!r} cannot solve this problem: {reason.rstrip('.')}.{offer}"
+
+
+def solvers_of(task: str, can: Iterable[str] = ()) -> Iterator[tuple[registry.Entry, Solver]]:
+    """Yield a task's registered solvers, made with their default parameters.
+
+    What cannot be imported or made, whatever it raises, is left out: it is nobody's fault but its
+    own plugin's.
+
+    Parameters
+    ----------
+    task : str
+        Name of the task.
+    can : iterable of str, default=()
+        Only solvers with these capabilities.
+    """
+    for entry in registry.entries(kind="solver", task=task, can=can):
+        try:
+            solver = registry.load(entry)()
+        except Exception:  # noqa: BLE001 (code of strangers)
+            continue
+        yield entry, solver
 
 
 @dataclass(frozen=True, eq=False)
@@ -415,6 +436,7 @@ def _solvers_with(parameter: str, task: str) -> list[str]:
         try:
             if parameter in default_parameters(registry.load(entry)):  # type: ignore[arg-type]
                 names.append(entry.working_name)
-        except PluginError:
+        except (PluginError, ValueError):
+            # Not there, or of a signature that cannot be read.
             continue
     return names

@@ -26,6 +26,7 @@ from skrand.registry.loader import (
     is_strict,
     load_plugins,
     missing_requirements,
+    one_line,
 )
 
 if TYPE_CHECKING:
@@ -291,7 +292,9 @@ class Catalog:
             # Outside the lock: Python's own import locks make this happen once, and another
             # thread may be importing a module that asks the registry for something.
             cls = _checked(entry, _import(entry.target))
-        except (Exception, SystemExit) as failure:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as failure:
             raise self._mark_broken(entry, failure) from failure
         with _lock:
             self._classes[key] = cls
@@ -553,7 +556,7 @@ def _check_params(entry: Entry, cls: type[Any], params: dict[str, Any]) -> None:
 
 def _reason(failure: BaseException) -> str:
     """Say in one line what an import raised."""
-    text = " ".join(str(failure).split())
+    text = one_line(failure)
     if isinstance(failure, SystemExit):
         return f"it called sys.exit({text}) when it was imported"
     return f"{type(failure).__name__}: {text}"

@@ -35,6 +35,8 @@ CAPABILITIES = frozenset(
 
 _HYPHENATED = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _CLASS_NAME = re.compile(r"[A-Z][A-Za-z0-9]*")
+#: Most characters of what `skrand list` shows in one line.
+_LONGEST_SUMMARY = 300
 _OBJECT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 
@@ -232,8 +234,14 @@ def _check_texts(entry: Entry) -> None:
     for field in ("summary", "reference", "since", "deprecated"):
         if not isinstance(getattr(entry, field), str):
             _fail(entry, field, "a str", getattr(entry, field))
+        if not getattr(entry, field).replace("\n", "").isprintable():
+            allowed = "text without control characters"
+            _fail(entry, field, allowed, getattr(entry, field))
     if not entry.summary.strip() or len(entry.summary.splitlines()) > 1:
         _fail(entry, "summary", "one line of text", entry.summary)
+    if len(entry.summary) > _LONGEST_SUMMARY:
+        allowed = f"at most {_LONGEST_SUMMARY} characters long"
+        _fail(entry, "summary", allowed, entry.summary[:40] + "...")
 
 
 def _check_capabilities(entry: Entry) -> None:

@@ -7,6 +7,7 @@ raises loses the results of all. Here every plugin has a plugin manager to itsel
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -22,12 +23,16 @@ from skrand.exceptions import InvalidParameterError, PluginError
 from skrand.registry import hookspecs
 from skrand.registry.entry import Entry, normalized
 
-__all__ = ["GROUP", "PluginRecord", "is_strict", "load_plugins", "missing_requirements"]
+__all__ = ["GROUP", "PluginRecord", "is_strict", "load_plugins", "missing_requirements", "one_line"]
 
 #: The group of entry points that plugins are found by.
 GROUP = "skrand"
 CORE = "skrand"
 HOOK = "skrand_entries"
+#: Most entries of one plugin: an iterator without end is none.
+_MOST = 10_000
+#: Most characters of an error that are shown.
+_LONGEST = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,7 +239,9 @@ def _load(found: _Found) -> PluginRecord:
     error = ""
     try:
         entries = tuple(_stamp(entry, found.record) for entry in _declared(found))
-    except (Exception, SystemExit) as failure:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as failure:
         error = _describe(failure)
         if is_strict():
             raise PluginError(f"Plugin {found.record.label} is broken. {error}") from failure
@@ -260,7 +267,9 @@ def _declared(found: _Found) -> list[Entry]:
             raise InvalidParameterError(
                 f"{HOOK}() must return a list of Entry. Got {declared!r} instead."
             )
-        entries.extend(declared)
+        entries.extend(itertools.islice(declared, _MOST + 1))
+        if len(entries) > _MOST:
+            raise InvalidParameterError(f"{HOOK}() must return at most {_MOST} entries.")
     _check_list(entries)
     return entries
 
@@ -326,9 +335,21 @@ def _stamp(entry: Entry, record: PluginRecord) -> Entry:
     )
 
 
+def one_line(failure: BaseException) -> str:
+    """Return what an exception says in one line that is safe to print, cut where it is endless."""
+    try:
+        text = " ".join(str(failure).split())
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 (its __str__ is somebody's code, too)
+        return "it has a message that cannot be read"
+    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
+
+
 def _describe(failure: BaseException) -> str:
     """Name the exception and what it says, in one line."""
-    text = " ".join(str(failure).split())
+    text = one_line(failure)
     if isinstance(failure, SystemExit):
         return f"It called sys.exit({text}) while it was loaded."
     if isinstance(failure, InvalidParameterError):

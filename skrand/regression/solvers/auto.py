@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from skrand import registry
-from skrand.base import Monitor, Solution, Solver, default_parameters, same_value
-from skrand.exceptions import PluginError
+from skrand.base import Monitor, Solution, Solver, default_parameters, same_value, solvers_of
 from skrand.regression.problem import LeastSquares
 from skrand.regression.summary import RowSummary
 
@@ -86,11 +84,7 @@ class Auto(Solver):
 
     def _streamer(self) -> Any:
         """Return the first solver that can learn from a stream; exact ones come first."""
-        for entry in registry.entries(kind="solver", task=self.task, can=["partial-fit"]):
-            try:
-                solver = registry.load(entry)()
-            except PluginError:
-                continue
+        for _, solver in solvers_of(self.task, can=["partial-fit"]):
             if not isinstance(solver, Auto) and self._hand_down(solver):
                 return solver
         raise AssertionError("'chol' takes no sketch and 'sketch' takes any")
@@ -112,11 +106,7 @@ class Auto(Solver):
     def _candidates(self, problem: LeastSquares) -> list[Solver]:
         """Return the usable solvers, cheapest first."""
         ranked = []
-        for entry in registry.entries(kind="solver", task=self.task):
-            try:
-                solver = registry.load(entry)()
-            except PluginError:
-                continue
+        for entry, solver in solvers_of(self.task):
             if isinstance(solver, Auto) or not self._hand_down(solver):
                 continue
             cost = solver.cost(problem) if solver.supports(problem) is None else None

@@ -8,9 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from skrand import registry
-from skrand.base import Monitor, Solution, Solver
-from skrand.exceptions import PluginError
+from skrand.base import Monitor, Solution, Solver, solvers_of
 from skrand.regression.lp_problem import LpRegression
 
 __all__ = ["LpAuto"]
@@ -101,10 +99,6 @@ class LpAuto(Solver):
 
     def _others(self) -> Iterator[tuple[str, Solver]]:
         """Yield the names and instances of the task's other solvers."""
-        for entry in registry.entries(kind="solver", task=self.task):
-            try:
-                solver = registry.load(entry)()
-            except PluginError:
-                continue
+        for entry, solver in solvers_of(self.task):
             if not isinstance(solver, LpAuto):
                 yield entry.name, solver

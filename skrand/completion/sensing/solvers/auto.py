@@ -8,10 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from skrand import registry
-from skrand.base import Monitor, Solution, Solver
+from skrand.base import Monitor, Solution, Solver, solvers_of
 from skrand.completion.sensing.problem import MatrixSensing
-from skrand.exceptions import PluginError
 
 __all__ = ["Auto"]
 
@@ -74,11 +72,7 @@ class Auto(Solver):
     def _candidates(self, problem: MatrixSensing) -> list[Solver]:
         """Return the usable solvers, cheapest first."""
         ranked = []
-        for entry in registry.entries(kind="solver", task=self.task):
-            try:
-                solver = registry.load(entry)()
-            except PluginError:
-                continue
+        for entry, solver in solvers_of(self.task):
             if isinstance(solver, Auto):
                 continue
             given = {k: v for k, v in self.get_params(deep=False).items() if v is not None}
