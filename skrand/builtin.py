@@ -289,6 +289,16 @@ def _completion() -> list[Entry]:
             demo=f"{at}.demo:low_rank_completer",
             since="0.1",
         ),
+        Entry(
+            kind="estimator",
+            name="LowRankEntryRegressor",
+            target=f"{at}.entries:LowRankEntryRegressor",
+            task="matrix-completion",
+            summary="Regression on (row, column) pairs by a matrix of low rank plus biases",
+            capabilities={"sample-weight", "float32", "warm-start"},
+            demo=f"{at}.demo:low_rank_entry_regressor",
+            since="0.1",
+        ),
         solver(
             name="auto",
             target=f"{at}.solvers.auto:Auto",

@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 #: Subspace iterations of the spectral start.
-_ITERATIONS = 5
+_ITERATIONS = 3
 #: A penalty above this share of the spectral norm is one for noise: it decides about the start.
 _NOISY = 1e-2
 
@@ -320,14 +320,16 @@ def _leading(
         return out[:, :width]
 
     with single_threaded_blas():
-        Q = np.linalg.qr(rng.standard_normal((shorter, width)))[0]
+        Q = np.linalg.qr(rng.standard_normal((shorter, width)).astype(problem.dtype))[0]
         for _ in range(_ITERATIONS - 1):
             Q = np.linalg.qr(times(0, times(1, Q)))[0]
-        block = times(1, Q).astype(np.float64)
-        squares, W = np.linalg.eigh(block.T @ block)
+        block = times(1, Q)
+        gram = block.astype(np.float64)
+        squares, W = np.linalg.eigh(gram.T @ gram)
         s = np.sqrt(np.maximum(squares[::-1], 0.0))
         W = W[:, ::-1]
-        near, far = Q @ W, block @ (W / np.where(s > 0, s, 1.0))
+        inverse = W / np.where(s > 0, s, 1.0)
+        near, far = (F @ R.astype(F.dtype) for F, R in ((Q, W), (block, inverse)))
     problem.oracles["passes"] += _ITERATIONS
     return (far, s, near) if turned else (near, s, far)
 

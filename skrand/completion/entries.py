@@ -94,8 +94,8 @@ class LowRankEntryRegressor(RegressorMixin, LowRankModel):
 
     Notes
     -----
-    scikit-learn's common checks feed matrices of real features, which pairs of indices are not; the
-    tags say so, and the checks that need such matrices do not run.
+    Pairs of indices are no matrix of features, and the tags say so: scikit-learn's common checks,
+    which fit matrices of any number of real features, do not apply as they stand.
 
     Cost: see the solvers; a sweep of the default takes ``O(n_entries rank)`` flops.
 

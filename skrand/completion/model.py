@@ -260,7 +260,10 @@ def check_places(
             worst = index[whole != index][0]
             raise ValueError(f"The {name} indices must be integers. Got {worst!r}.")
         if len(whole) and whole.min() < 0:
-            raise ValueError(f"The {name} indices must not be negative. Got {whole.min()}.")
+            raise ValueError(
+                f"The {name} indices must not be negative. Got {whole.min()}. Negative values in "
+                "data are no places."
+            )
         if len(whole) and whole.max() >= size:
             raise ValueError(
                 f"The {name} indices must be less than {size}, the size of the matrix. Got "

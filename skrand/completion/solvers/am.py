@@ -278,8 +278,8 @@ class Sweeps:
         problem = self.state.problem
         # The gradient is to be small at the factors that are returned: ordered and balanced, with
         # rows solved exactly. Where it is not, a second round starts from these.
-        for _ in range(2):
-            self.polish(problem.alpha, 0.5 * tol, eta, steps, extrapolate=extrapolate)
+        for share in (1.0, 0.5):
+            self.polish(problem.alpha, share * tol, eta, steps, extrapolate=extrapolate)
             answer = finish(
                 problem, self.state, tol, self.count, message=self.advice(), extra=extra
             )
@@ -312,7 +312,7 @@ class Sweeps:
                 continue
             before = value
             images, moves = [*images[-_DEPTH:], V.copy()], [*moves[-_DEPTH:], V - old]
-            if len(moves) > 1:
+            if len(moves) > 2:
                 V[:] = _extrapolate(images, moves)
                 if self.state.problem.nonneg:
                     np.maximum(V, 0.0, out=V)
