@@ -24,6 +24,9 @@ __all__ = ["SSC", "EnSC", "elastic_net_representation"]
 #: Rows that share products with all others, and columns of a tile of these.
 _ROWS, _COLUMNS = 512, 2048
 
+#: From this tolerance on, products in float32 tell which atoms violate the conditions.
+_SINGLE = 1e-4
+
 #: Atoms a row starts with, and at most takes in at a time.
 _START, _MORE = 30, 20
 
@@ -220,12 +223,14 @@ def elastic_net_representation(
     """Represent each row of X by the others with an elastic net penalty, see :class:`EnSC`."""
     X = np.ascontiguousarray(X)
     n = len(X)
-    near = largest_products(X, X, min(_START, n - 1), threads=threads)
+    atoms = X.astype(np.float32, copy=False) if tol >= _SINGLE else X
+    near = largest_products(atoms, atoms, min(_START, n - 1), threads=threads)
     counts = np.diff(near.indptr).astype(np.int32)
     place = np.arange(counts.max(initial=1))
     active = np.full((n, len(place)), -1, dtype=np.int32)
     active[place < counts[:, None]] = near.indices
-    peak = np.asarray(abs(near).max(axis=1).todense()).ravel().astype(np.float64)
+    nearest = np.asarray(abs(near).argmax(axis=1)).ravel()
+    peak = np.abs(np.einsum("ij,ij->i", X, X[nearest], dtype=np.float64)) * (counts > 0)
     l1 = np.maximum(peak / gamma, np.finfo(np.float64).tiny)
     penalties = l1, l1 * (1 - tau) / tau
     coef = np.zeros(active.shape)
@@ -237,7 +242,7 @@ def elastic_net_representation(
         def block(
             rows: np.ndarray, active: Any = active, coef: Any = coef, counts: Any = counts
         ) -> tuple:
-            return _round(X, rows, active[rows], coef[rows], counts[rows], penalties, tol)
+            return _round(X, atoms, rows, active[rows], coef[rows], counts[rows], penalties, tol)
 
         pieces = [going[k : k + _ROWS] for k in range(0, len(going), _ROWS)]
         parts = list(ordered_map(block, pieces, threads))
@@ -257,6 +262,7 @@ def elastic_net_representation(
 
 def _round(
     X: np.ndarray,
+    atoms: np.ndarray,
     rows: np.ndarray,
     active: np.ndarray,
     coef: np.ndarray,
@@ -274,14 +280,15 @@ def _round(
     _pursuit.elastic_net(
         X, rows.astype(np.int32), active, counts, coef, l1, l2, 0.1 * tol, _SWEEPS, residual
     )
+    residual = residual.astype(atoms.dtype, copy=False)
     support = coef != 0
     # Atoms of the support may exceed the bar; there is room for them and for new ones.
     q = min(len(X), _MORE + int(support.sum(axis=1).max(initial=0)))
-    values = np.zeros((len(rows), 2 * q), dtype=X.dtype)
+    values = np.zeros((len(rows), 2 * q), dtype=atoms.dtype)
     columns = np.full((len(rows), 2 * q), -1, dtype=np.int32)
-    found, bars = np.zeros(len(rows), dtype=np.int32), l1.astype(X.dtype)
+    found, bars = np.zeros(len(rows), dtype=np.int32), l1.astype(atoms.dtype)
     for first in range(0, len(X), _COLUMNS):
-        tile = residual @ X[first : first + _COLUMNS].T
+        tile = residual @ atoms[first : first + _COLUMNS].T
         _graph.top_scan(tile, -1, first, values, columns, found, bars)
     _graph.top_finish(values, columns, found)
     excess = np.abs(values[:, :q]) / l1[:, None] - 1.0
@@ -296,9 +303,9 @@ def _round(
     order = np.argsort(~np.hstack([support, new]), axis=1, kind="stable")
     counts = (support.sum(axis=1) + new.sum(axis=1)).astype(np.int32)
     order = order[:, : counts.max(initial=1)]
-    atoms = np.take_along_axis(np.hstack([active, columns]), order, axis=1)
+    chosen = np.take_along_axis(np.hstack([active, columns]), order, axis=1)
     start = np.hstack([np.where(support, coef, 0.0), np.zeros(columns.shape)])
-    return atoms, np.take_along_axis(start, order, axis=1), counts, violation
+    return chosen, np.take_along_axis(start, order, axis=1), counts, violation
 
 
 def _merged(
