@@ -29,7 +29,8 @@ for K, marker in zip((5, 10, 15), "os^", strict=True):
     left.semilogy(np.arange(1, len(distances) + 1), distances, marker + "-", label=label)
 left.set(xlabel="number of the eigenvalue", ylabel="1 - eigenvalue", title="Spectra of graphs")
 left.xaxis.get_major_locator().set_params(integer=True)
-left.legend(loc="upper left", bbox_to_anchor=(0.25, 0.75))
+left.set_ylim(bottom=1e-17)
+left.legend(loc="lower right")
 
 noises = np.array([0.2, 0.5, 0.8, 1.2, 1.6, 2.0])
 found, gaps = [], []

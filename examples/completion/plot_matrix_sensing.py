@@ -94,7 +94,8 @@ for name, values in curves.items():
         lw=3 if values is curves["Gauss-Newton"] else 1.5,
     )
 left.set(xlabel="iteration", ylabel="relative error", title="Six columns for a matrix of rank 3")
-left.legend(fontsize="small", framealpha=0.6)
+left.set_xlim(-20, 1250)
+left.legend(fontsize="small", loc="lower right")
 for name, values in errors.items():
     right.semilogy(counts, values, "o-", label=name)
 right.axvline(171, color="0.7", linestyle="--")

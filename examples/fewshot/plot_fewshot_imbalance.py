@@ -29,7 +29,7 @@ priors = ["balanced", ("dirichlet", 10.0), ("dirichlet", 4.0), ("dirichlet", 2.0
 priors.append(("dirichlet", 1.0))
 means, widths = {name: [] for name in estimators}, {name: [] for name in estimators}
 for prior in priors:
-    sampler = EpisodeSampler(n_episodes=60, query_prior=prior, random_state=0)
+    sampler = EpisodeSampler(n_episodes=40, query_prior=prior, random_state=0)
     for scores in evaluate_episodes(estimators, X, y, sampler):
         means[scores.name].append(100 * scores.mean)
         widths[scores.name].append(100 * scores.interval)
@@ -39,9 +39,12 @@ for prior in priors:
 
 labels = ["balanced", *(f"Dirichlet({prior[1]:g})" for prior in priors[1:])]
 figure, axes = plt.subplots(figsize=(8, 4.2), layout="constrained")
-for name in estimators:
+for number, name in enumerate(estimators):
     style = {"lw": 2.5, "color": "k"} if name == "auto" else {"lw": 1.2}
-    axes.errorbar(labels, means[name], widths[name], marker="o", capsize=3, label=name, **style)
-axes.set(ylabel="accuracy on the queries, %", title="digits, 5-way 1-shot")
+    places = [place + 0.05 * (number - 2) for place in range(len(labels))]
+    axes.errorbar(places, means[name], widths[name], marker="o", capsize=3, label=name, **style)
+axes.set_xticks(range(len(labels)), labels)
+axes.set(xlabel="shares of the classes in the batch", ylabel="accuracy on the queries, %")
+axes.set_title("digits, five classes with one label each")
 axes.legend()
 plt.show()

@@ -80,5 +80,7 @@ points.legend(loc="best")
 bars.barh(list(right), list(right.values()), color=["0.7", "0.7", "0.7", "C0"])
 for row, value in enumerate(right.values()):
     bars.text(value - 0.01, row, f"{value:.0%}", va="center", ha="right")
-bars.set(title="accuracy on the messages without a label", xlim=(0.4, 1.0))
+bars.set(
+    title="accuracy on the messages without a label", xlabel="share that is right", xlim=(0, 1)
+)
 plt.show()

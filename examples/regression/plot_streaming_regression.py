@@ -67,10 +67,14 @@ figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constraine
 for name, line in errors.items():
     left.loglog(seen, line, label=f"{name}, {seconds[name]:.1f} s")
 left.loglog(
-    seen, errors["solver='chol' (exact)"][0] * np.sqrt(seen[0] / np.array(seen)), "k:", lw=1
+    seen,
+    errors["solver='chol' (exact)"][0] * np.sqrt(seen[0] / np.array(seen)),
+    "k:",
+    label="one over the root of the rows",
 )
 left.set(xlabel="rows seen", ylabel="distance from the true coefficients")
-left.legend()
+left.set_title("A stream of 2 million rows")
+left.legend(loc="lower left", bbox_to_anchor=(0, 0.55))
 order = np.argsort(exact.coef_)
 right.errorbar(
     np.arange(D),
@@ -81,5 +85,6 @@ right.errorbar(
     capsize=2,
 )
 right.axhline(0, color="k", lw=1)
-right.set(xlabel="coefficient", ylabel="sketch minus exact, with 95 % intervals")
+right.set_title("Error bars of the sketch")
+right.set(xlabel="coefficient, by size", ylabel="sketch minus exact, with 95 % intervals")
 plt.show()

@@ -41,18 +41,20 @@ best = regs[int(np.argmax(scores))]
 # put it; right, the accuracy on the target for all regularisations.
 
 moved = SinkhornNewtonOT(reg=best, target=X_new, tol=1e-6).fit(X).transform(X)
-figure, (before, after, curve) = plt.subplots(1, 3, figsize=(12, 3.8), layout="constrained")
+figure, (before, after, curve) = plt.subplots(1, 3, figsize=(12, 3.9), layout="constrained")
 for axes, points, title in (
     (before, X, "before"),
     (after, moved, f"transported, reg = {best:.2g}"),
 ):
     axes.scatter(*X_new.T, color="0.75", s=14, label="target, no labels")
-    axes.scatter(*points.T, c=y, cmap="coolwarm", s=12)
-    axes.set_title(title)
-    axes.set_aspect("equal")
-before.legend(loc="lower left")
+    for label, color in enumerate(("tab:blue", "tab:red")):
+        axes.scatter(*points[y == label].T, color=color, s=12, label=f"source, class {label}")
+    axes.set(title=title, xlim=(-1.4, 2.4), ylim=(-1.4, 2.1), xticks=[], yticks=[])
+before.legend(loc="lower left", ncols=2, fontsize="small", columnspacing=0.8, handletextpad=0.1)
 curve.semilogx(regs, scores, "D-", label="with transport")
 curve.axhline(plain, ls="--", color="0.4", label="without")
-curve.set(xlabel="regularisation", ylabel="accuracy on the target", title="Tune it")
+curve.set(
+    xlabel="regularisation", ylabel="accuracy on the target", title="Accuracy by regularisation"
+)
 curve.legend()
 plt.show()

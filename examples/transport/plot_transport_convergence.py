@@ -31,9 +31,11 @@ solvers = {
     "Sinkhorn-Newton-Sparse": make_solver(task, "sns", sparsity=0.3),
     "annealed Newton (auto)": make_solver(task, "auto"),
 }
-figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
+figure, axes = plt.subplots(figsize=(8.5, 4), layout="constrained")
 for name, solver in solvers.items():
     model = SinkhornNewtonOT(0.01, target=Y, cost_scale="max", solver=solver).fit(X)
     ConvergenceDisplay.from_estimator(model, name=name, ax=axes)
 axes.set(xscale="log", xlabel="sweeps over the costs", ylabel="violation of the marginals, L1")
+axes.set_title("Two photographs' colours, 400 each, to a violation of 1e-9")
+axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
