@@ -35,6 +35,7 @@ exclude_patterns = ["_build"]
 templates_path = ["_templates"]
 # In docstrings `x` is a piece of code.
 default_role = "literal"
+smartquotes = False
 nitpicky = True
 # Types are described in words, as numpydoc does; names of other packages are not looked up, so
 # that the build needs no network.

@@ -125,8 +125,26 @@ def test_public_modules_are_in_the_reference():
     }
     public = {"skrand", *packages, *(f"skrand.{name}" for name in skrand._MODULES)}
     assert public <= set(listed), public - set(listed)
+    # The page of a module lists what is in `__all__`.
+    for name in public:
+        module = importlib.import_module(name)
+        assert all(hasattr(module, member) for member in module.__all__), name
 
 
 def test_examples_are_in_the_gallery():
     for example in (ROOT / "examples").rglob("plot_*.py"):
         assert (example.parent / "GALLERY_HEADER.rst").exists(), example.name
+
+
+def test_tables_of_benchmarks(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs" / "_extensions")
+    markdown = importlib.import_module("benchmark_tables").markdown
+    rows = [{"case": "a_b", "seconds": 0.12345, "ratio": None}, {"case": "c", "passes": 3}]
+    content = {"schema": 1, "seeds": "0", "rows": rows, "environment": {"n_cpus": 2}}
+    assert markdown("transport", content).split("\n\n") == [
+        "### transport",
+        "seeds 0.",
+        ":::{dropdown} What it was made with\n- n cpus: 2\n:::",
+        "| case | seconds | ratio | passes |\n| --- | --- | --- | --- |\n"
+        "| a\\_b | 0.123 |  |  |\n| c |  |  | 3 |\n",
+    ]

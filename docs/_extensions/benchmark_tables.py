@@ -1,7 +1,8 @@
 """Tables of the performance page, made from ``benchmarks/results/*.json`` when it is read.
 
-A file holds what a script of ``benchmarks/`` wrote: lists of records are tables, one for each value
-of ``table`` if they have it; everything else is shown as conditions of the measurement.
+A file holds what a script of ``benchmarks/`` wrote. Lists of records are tables, one for each value
+of ``table``, or of the name of the first column, if records differ in that. ``environment`` is what
+it was made with, and everything else a condition of the measurement.
 """
 
 import json
@@ -13,14 +14,20 @@ PAGE = "performance"
 
 def markdown(title, content):
     """Return what one file holds as Markdown."""
+    content = dict(content) if isinstance(content, dict) else {"rows": content}
+    environment = content.pop("environment", None)
+    for name in ("schema", "benchmark"):
+        content.pop(name, None)
     conditions, tables = {}, {}
-    _sort(content if isinstance(content, dict) else {"rows": content}, "", conditions, tables)
-    conditions.pop("schema", None)
+    _sort(content, "", conditions, tables)
     parts = [f"### {title}"]
     if conditions:
         shown = (f"{name} {_cell(value)}" for name, value in conditions.items())
         parts.append("; ".join(shown) + ".")
-    for name, rows in tables.items():
+    if environment:
+        lines = [f"- {_words(name)}: {_cell(value)}" for name, value in environment.items()]
+        parts.append("\n".join([":::{dropdown} What it was made with", *lines, ":::"]))
+    for (name, _), rows in tables.items():
         if name:
             parts.append(f"**{name}**")
         parts.append(_table(rows))
@@ -35,7 +42,7 @@ def _sort(content, prefix, conditions, tables):
             for row in value:
                 rest = {k: v for k, v in row.items() if k != "table"}
                 label = row.get("table", "" if key in ("rows", "table") else name)
-                tables.setdefault(_words(label), []).append(rest)
+                tables.setdefault((_words(label), next(iter(rest), "")), []).append(rest)
         elif isinstance(value, dict):
             _sort(value, name, conditions, tables)
         else:

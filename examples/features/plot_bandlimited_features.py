@@ -45,10 +45,10 @@ grid = np.stack(np.mgrid[0:rows, 0:columns], axis=-1).reshape(-1, 2) / (rows / 2
 grey = photo.ravel()
 seen = np.random.default_rng(0).random(len(grid)) < 1 / 3
 
-chosen = BandlimitedFeatures(1000, random_state=0).fit(grid[seen], grey[seen])
+chosen = BandlimitedFeatures(800, random_state=0).fit(grid[seen], grey[seen])
 pictures = []
 for factor, color in ((1 / 16, NARROW), (1, CHOSEN), (16, WIDE)):
-    features = BandlimitedFeatures(1000, bandwidth=factor * chosen.bandwidth_, random_state=0)
+    features = BandlimitedFeatures(800, bandwidth=factor * chosen.bandwidth_, random_state=0)
     features.fit(grid[seen])
     features = chosen if factor == 1 else features
     model = readout(features, grid[seen], grey[seen])
@@ -66,20 +66,20 @@ def wave(X):
 
 
 rng = np.random.default_rng(0)
-X, X_new = rng.uniform(-3, 3, size=(2, 3000, 1))
+X, X_new = rng.uniform(-3, 3, size=(2, 2000, 1))
 y = wave(X) + 0.05 * rng.normal(size=len(X))
-packet = BandlimitedFeatures(400, random_state=0).fit(X, y)
+packet = BandlimitedFeatures(300, random_state=0).fit(X, y)
 path = packet.gcv_path_
 held_out = []
 for bandwidth, alpha in zip(path["bandwidth"], path["alpha"], strict=True):
-    features = BandlimitedFeatures(400, bandwidth=bandwidth, random_state=0).fit(X)
+    features = BandlimitedFeatures(300, bandwidth=bandwidth, random_state=0).fit(X)
     model = Ridge(alpha, solver="svd").fit(features.transform(X), y)
     held_out.append(relative_error(wave(X_new), model.predict(features.transform(X_new))))
 
 line = np.linspace(-1.7, 1.7, 1500)[:, np.newaxis]
 fits = []
 for bandwidth, color in ((1.0, NARROW), (packet.bandwidth_, CHOSEN), (1000.0, WIDE)):
-    features = BandlimitedFeatures(400, bandwidth=bandwidth, random_state=0).fit(X)
+    features = BandlimitedFeatures(300, bandwidth=bandwidth, random_state=0).fit(X)
     if color == CHOSEN:
         features = packet
     fits.append((readout(features, X, y).predict(features.transform(line)), bandwidth, color))
@@ -115,7 +115,7 @@ left.plot(line, wave(line), color=GREY, lw=4, alpha=0.5, label="target")
 for (fit, bandwidth, color), name in zip(fits, names, strict=True):
     left.plot(line, fit, color=color, lw=1.3, label=f"{name}: {bandwidth:.4g}")
 left.set(xlim=(-1.7, 1.7), ylim=(-1.6, 1.3), xlabel="x")
-left.set_title("sin(10πx) exp(−x²) from 3,000 noisy samples, 400 tanh units")
+left.set_title("sin(10πx) exp(−x²) from 2,000 noisy samples, 300 tanh units")
 left.legend(ncols=4, loc="lower center", frameon=False)
 
 right.loglog(
@@ -126,7 +126,8 @@ right.axvline(packet.bandwidth_, color=CHOSEN, lw=2)
 right.text(1.12 * packet.bandwidth_, 0.45, "chosen", color=CHOSEN, weight="bold")
 flat = path["bandwidth"][path["gcv"] > 0.8].max()
 right.axvspan(path["bandwidth"][0] / 1.5, flat * 1.2, color=NARROW, alpha=0.10, lw=0)
-right.text(path["bandwidth"][0], 0.03, "nothing is learnt\nfrom these boxes", color=NARROW)
+place = {"transform": right.transAxes, "va": "bottom"}
+right.text(0.02, 0.04, "nothing is learnt\nfrom these boxes", color=NARROW, **place)
 right.set(
     xlabel="bandwidth: half-width of the box of weights",
     ylabel="error / sd of the target",

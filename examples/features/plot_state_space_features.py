@@ -1,6 +1,6 @@
 """
 State-space features of series: why the system is perturbed before it is diagonalised
-====================================================================================
+=====================================================================================
 
 HiPPO-LegS is a linear system whose states are the coefficients of the past of its input in Legendre
 polynomials. A diagonal system would be the cheapest to run, but its eigenvectors are numerically
@@ -12,11 +12,7 @@ Left: what the worst read-out of unit norm sees of a wave. Middle: a slow signal
 at one of S4D's modes added, and what a state makes of it. Right: from which of two photographs a
 scan line comes, by logistic regression on :class:`skrand_features.PTDStateSpaceFeatures` and on
 others.
-
-The figure is shown, or saved to the path given as the only argument.
 """
-
-import sys
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -148,7 +144,4 @@ right.set_title("which photograph is this scan line from?")
 for axes in (left, middle, right):
     axes.spines[["top", "right"]].set_visible(False)
 
-if len(sys.argv) > 1:
-    figure.savefig(sys.argv[1], dpi=110)
-else:
-    plt.show()
+plt.show()

@@ -71,7 +71,7 @@ class TransductiveLabelling(Problem):
     def spread(self, k: int) -> np.ndarray:
         """Return labels spread from the support, in the graph of `k` if rows are many; made once.
 
-        See :func:`skrand.fewshot.spreading.spread_labels`.
+        See ``skrand.fewshot.spreading.spread_labels``.
         """
         if k not in self._spread:
             self._spread[k] = spread_labels(self, k)

@@ -41,7 +41,7 @@ class Auto(Solver):
     from chance, and the support counts less. No label of a query is looked at.
 
     Cost: twice that of solver "clustering", and labels spread twice
-    (:func:`skrand.fewshot.spreading.spread_labels`). Memory: five labellings, a copy of the rows.
+    (``skrand.fewshot.spreading.spread_labels``). Memory: five labellings, a copy of the rows.
 
     Parameters
     ----------

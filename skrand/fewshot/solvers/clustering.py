@@ -64,7 +64,7 @@ class Clustering(Solver):
         prototypes where they are.
     init : {"support", "spread"}, default="support"
         Where the prototypes start: at the means of the support; or at those of all rows, by labels
-        spread from the support (:func:`skrand.fewshot.spreading.spread_labels`), which know of
+        spread from the support (``skrand.fewshot.spreading.spread_labels``), which know of
         classes that are not round, and take longer.
     metric : {"sqeuclidean", "kullback-leibler", "mahalanobis"}, default="sqeuclidean"
         Distance of a row to a prototype: squared Euclidean (k-means); the Kullback-Leibler

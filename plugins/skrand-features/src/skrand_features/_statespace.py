@@ -101,7 +101,7 @@ class PTDStateSpaceFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         Condition of the eigenvectors.
     n_features_in_ : int
         Length of the series seen during fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns seen during fit, if they have names that are all strings.
 
     Warns
