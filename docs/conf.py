@@ -1,9 +1,12 @@
 """Sphinx configuration of skrand's documentation; ``docs/contributing.md`` says how to build it."""
 
+import importlib
 import inspect
 import os
 import sys
 from pathlib import Path
+
+import sphinx.util.logging
 
 import skrand
 
@@ -12,6 +15,8 @@ sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 os.environ["MPLBACKEND"] = "agg"
 # Help texts are wrapped for the page, not for the terminal that the build runs in.
 os.environ["COLUMNS"] = "88"
+
+logger = sphinx.util.logging.getLogger(__name__)
 
 project = "skrand"
 author = "the skrand developers"
@@ -82,6 +87,25 @@ def skip_foreign_members(app, what, name, obj, skip, options):
     return None
 
 
+def drop_docs_of_type(app, what, name, obj, options, lines):
+    """Leave out what Python says about tuples and sets in general where a constant has no doc."""
+    if what == "data" and lines and lines[0] in (inspect.getdoc(type(obj)) or "").splitlines():
+        lines.clear()
+
+
+def check_reference(app, env):
+    """Warn of public names that the API reference does not have."""
+    documented = env.domains.python_domain.objects
+    for module in [name for name, entry in documented.items() if entry.objtype == "module"]:
+        parts = module.split(".")
+        homes = [".".join(parts[: end + 1]) for end in range(len(parts))]
+        for name in getattr(importlib.import_module(module), "__all__", ()):
+            if name[0] != "_" and not any(f"{home}.{name}" in documented for home in homes):
+                logger.warning("the API reference has no %s.%s", module, name)
+
+
 def setup(app):
     """Connect what is above."""
     app.connect("autodoc-skip-member", skip_foreign_members)
+    app.connect("autodoc-process-docstring", drop_docs_of_type, priority=100)
+    app.connect("env-check-consistency", check_reference)
