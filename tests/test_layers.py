@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 
+import skrand
+
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = sorted((ROOT / "skrand").rglob("*.py"))
+# The package that is tested may be the installed one.
+PACKAGE = Path(skrand.__file__).resolve().parent
+SOURCES = sorted(PACKAGE.rglob("*.py"))
 PLUGINS = sorted((ROOT / "plugins").glob("*/src/**/*.py"))
 OUTSIDE = [path for name in ("examples", "benchmarks") for path in (ROOT / name).rglob("*.py")]
 
@@ -14,7 +18,7 @@ OUTSIDE = [path for name in ("examples", "benchmarks") for path in (ROOT / name)
 FOUNDATION = {"_ext", "cli", "inspection", "linalg", "registry", "testing", "datasets"}
 DOMAINS = {
     path.name
-    for path in (ROOT / "skrand").iterdir()
+    for path in PACKAGE.iterdir()
     if (path / "__init__.py").exists() and path.name not in FOUNDATION
 }
 
@@ -54,12 +58,12 @@ def names(path):
 
 
 def label(path):
-    return str(path.relative_to(ROOT))
+    return str(path.relative_to(PACKAGE.parent if path.is_relative_to(PACKAGE) else ROOT))
 
 
 def part_of(path):
     """Return the sub-package, or the file, of skrand that a source belongs to."""
-    return path.relative_to(ROOT / "skrand").parts[0]
+    return path.relative_to(PACKAGE).parts[0]
 
 
 SINGLE = [p for p in SOURCES if p.name == part_of(p) and p.stem not in ("__init__", "__main__")]
