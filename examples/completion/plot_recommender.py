@@ -4,7 +4,8 @@ A recommender, and what it knows of newcomers
 
 Ratings are pairs of a user and a film, so cross-validation is over ratings. The ratings here are
 made up: three tastes, biases, noise, and few ratings for most. A film or user without a rating is
-predicted by the biases that are known; a user with a few gets factors without another fit.
+predicted by the biases that are known, or from features of theirs; a user with a few ratings gets
+factors without another fit.
 """
 
 import matplotlib.pyplot as plt
@@ -51,12 +52,22 @@ for count in given:
     filled = completer.transform(sp.csr_array((first[seen], np.nonzero(seen)), shape=seen.shape))
     curve.append(np.sqrt(np.mean((filled - truth[-50:])[~seen] ** 2)))
 
+# What a questionnaire says of their tastes, with noise, stands in for ratings.
+answers = tastes + 0.5 * rng.standard_normal(tastes.shape)
+told = LowRankEntryRegressor(best, alpha=2.0, shape=truth.shape, random_state=0)
+told.fit(pairs[old], stars[old], row_features=answers)
+newcomers = np.argwhere(np.arange(users)[:, None] >= np.full(films, users - 50))
+by_answers = np.sqrt(np.mean((told.predict(newcomers) - truth[tuple(newcomers.T)]) ** 2))
+print(f"newcomers without a rating: error {by_answers:.3f} from their answers")
+
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
 left.plot(ranks, errors, "o-")
 left.set(xlabel="rank", ylabel="error on held-out ratings, stars")
 left.set_title("cross-validation over ratings")
 right.semilogx(given, curve, "o-", base=2)
 right.set_xticks(given, given)
+right.axhline(by_answers, linestyle="--", color="tab:orange", label="from features, no rating")
+right.legend()
 right.set(xlabel="ratings of a newcomer", ylabel="error on the other films, stars")
 right.set_title("newcomers")
 plt.show()

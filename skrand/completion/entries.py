@@ -16,6 +16,7 @@ from skrand._validation import check_magnitude, check_numeric, check_option, fai
 from skrand.base import Solver
 from skrand.completion.estimator import LowRankCompleter
 from skrand.completion.model import LowRankModel, check_places
+from skrand.completion.side_features import check_features, describe
 
 __all__ = ["LowRankEntryRegressor"]
 
@@ -153,7 +154,14 @@ class LowRankEntryRegressor(RegressorMixin, LowRankModel):
         self.verbose = verbose
 
     @with_callbacks
-    def fit(self, X: MatrixLike, y: Any, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: MatrixLike,
+        y: Any,
+        sample_weight: Any = None,
+        row_features: Any = None,
+        col_features: Any = None,
+    ) -> Self:
         """Fit the factors.
 
         Parameters
@@ -164,6 +172,13 @@ class LowRankEntryRegressor(RegressorMixin, LowRankModel):
             Values; float32 stays float32.
         sample_weight : array-like of shape (n_entries,), default=None
             Non-negative weights, not all zero. An entry of weight zero is not observed.
+        row_features : array-like of shape (m, n_row_features), default=None
+            Features of all rows, for those without an entry: these get the factor and the bias
+            that a ridge regression on the features predicts, and count as seen in `predict`. The
+            other rows' factors are those without features. In a grid search, request them:
+            ``set_fit_request(row_features=True)``.
+        col_features : array-like of shape (n, n_col_features), default=None
+            The same for columns.
 
         Returns
         -------
@@ -181,7 +196,20 @@ class LowRankEntryRegressor(RegressorMixin, LowRankModel):
         X, y = validate_data(self, X, y, dtype="numeric", y_numeric=True)
         y = check_magnitude(check_numeric(y).astype(dtype, copy=False), "y", power=4)
         self._check_width(X)
-        rows, columns = check_places(X[:, 0], X[:, 1], self._bounds())
+        features = [
+            check_features(name, table, size)
+            for name, table, size in zip(
+                ("row_features", "col_features"),
+                (row_features, col_features),
+                self._bounds(),
+                strict=True,
+            )
+        ]
+        bounds: Any = tuple(
+            size if table is None else len(table)
+            for size, table in zip(self._bounds(), features, strict=True)
+        )
+        rows, columns = check_places(X[:, 0], X[:, 1], bounds)
         weights = None
         if sample_weight is not None:
             weights = check_array(
@@ -200,16 +228,21 @@ class LowRankEntryRegressor(RegressorMixin, LowRankModel):
                 )
             used = weights > 0
             rows, columns, y, weights = rows[used], columns[used], y[used], weights[used]
-        shape = self.shape
-        if shape is None:
-            shape = int(rows.max()) + 1, int(columns.max()) + 1
-            if max(shape) > np.iinfo(np.int32).max:
-                raise ValueError(
-                    f"An index of {max(shape) - 1} would take a factor of as many rows. Number "
-                    "the rows and the columns from 0."
-                )
+        shape = tuple(
+            int(size if np.isfinite(size) else index.max() + 1)
+            for size, index in zip(bounds, (rows, columns), strict=True)
+        )
+        if max(shape) > np.iinfo(np.int32).max:
+            raise ValueError(
+                f"An index of {max(shape) - 1} would take a factor of as many rows. Number "
+                "the rows and the columns from 0."
+            )
         self._fit_entries(*self._merge(rows, columns, y, weights, shape))
-        # An entry regressor has no rows to fold in: an index without entries is at the biases.
+        factors, biases = (self.U_, self.V_), (self.row_bias_, self.col_bias_)
+        self._known = [
+            describe(*side)
+            for side in zip(features, self.observed_counts_, factors, biases, strict=True)
+        ]
         return self
 
     def predict(self, X: MatrixLike) -> np.ndarray:
@@ -234,10 +267,10 @@ class LowRankEntryRegressor(RegressorMixin, LowRankModel):
         rows, columns = check_places(X[:, 0], X[:, 1], (np.inf, np.inf))
         model = self._factors()
         known = []
-        for index, counts in zip((rows, columns), self.observed_counts_, strict=True):
-            inside = index < len(counts)
+        for index, described in zip((rows, columns), self._known, strict=True):
+            inside = index < len(described)
             seen = np.zeros(len(index), dtype=bool)
-            seen[inside] = counts[index[inside]] > 0
+            seen[inside] = described[index[inside]]
             known.append(seen)
         both = known[0] & known[1]
         if self.on_unseen == "raise" and not both.all():

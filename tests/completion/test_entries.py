@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
@@ -216,6 +217,60 @@ def test_rows_in_batches():
     assert stream.observed_counts_[1].sum() == X.nnz
     assert len(stream.U_) == 100
     assert np.array_equal(stream.factors(X[500:]), stream.U_)
+
+
+def with_features(seed=0):
+    """Return ratings whose factors are linear in features, but for noise, and the features."""
+    rng = np.random.default_rng(seed)
+    tables = rng.standard_normal((120, 4)), rng.standard_normal((90, 3))
+    U, V = (F @ rng.standard_normal((F.shape[1], 2)) for F in tables)
+    M = 2.0 + tables[0][:, :1] - tables[1][:, 1] + U @ V.T
+    pairs = np.argwhere(rng.uniform(size=M.shape) < 0.4)
+    return M, pairs[rng.permutation(len(pairs))], tables
+
+
+def test_features_of_newcomers():
+    M, pairs, (row_features, col_features) = with_features()
+    old = (pairs[:, 0] < 100) & (pairs[:, 1] < 80)
+    X, y = pairs[old], M[tuple(pairs[old].T)]
+    options = {"row_features": row_features, "col_features": col_features}
+    model = make(rank=2, alpha=0.01, tol=1e-6).fit(X, y, **options)
+    places = np.argwhere(np.ones_like(M))
+    new = (places[:, 0] >= 100) | (places[:, 1] >= 80)
+    values, truth = model.predict(places), M[tuple(places.T)]
+    # The truth is linear in the features: newcomers are predicted like the others.
+    assert rmse(values[new], truth[new]) < 0.02 * truth.std()
+    plain = make(rank=2, alpha=0.01, tol=1e-6, shape=M.shape).fit(X, y)
+    assert rmse(plain.predict(places[new]), truth[new]) > 0.3 * truth.std()
+    assert np.array_equal(plain.predict(places[~new]), values[~new])
+    # The regression of factors on features, once more from its definition.
+    scaled = (row_features - row_features[:100].mean(axis=0)) / row_features[:100].std(axis=0)
+    weights = model.observed_counts_[0][:100]
+    errors = []
+    for alpha in 10.0 ** np.arange(-3, 5):
+        ridge = Ridge(alpha).fit(scaled[:100], model.U_[:100], sample_weight=weights)
+        errors.append(np.abs(ridge.predict(scaled[100:]) - model.U_[100:]).max())
+    assert min(errors) < 1e-10
+
+
+def test_features_in_a_search_and_in_words():
+    M, pairs, (row_features, _) = with_features()
+    pairs = pairs[pairs[:, 0] < 100]
+    y = M[tuple(pairs.T)]
+    with config_context(enable_metadata_routing=True):
+        model = make(on_unseen="raise").set_fit_request(row_features=True)
+        search = GridSearchCV(model, {"rank": [1, 2]}, cv=3)
+        search.fit(pairs, y, row_features=row_features)
+    assert search.best_params_ == {"rank": 2}
+    assert np.isfinite(search.predict([[119, 0]])).all()
+    for options, message in (
+        ({"row_features": row_features[:99]}, r"row indices must be less than 99"),
+        ({"col_features": np.full((90, 1), np.nan)}, "col_features contains NaN"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            make(rank=1).fit(pairs, y, **options)
+    with pytest.raises(ValueError, match=r"row_features must have 100 rows.* Got 120"):
+        make(shape=(100, 90)).fit(pairs, y, row_features=row_features)
 
 
 @pytest.fixture(scope="module")
