@@ -572,7 +572,7 @@ def calibration(P, truth):
 
 def fashion_mnist():
     """Return pixels and labels of all 70 000 pictures, or None."""
-    root = pathlib.Path(os.environ.get("FASHION_MNIST", "/usr/share/dataset-fashion-mnist"))
+    root = pathlib.Path(os.environ.get("FASHION_MNIST", "/usr/share/datasets/fashion-mnist"))
 
     def read(kind, offset):
         files = [sorted(root.rglob(f"{part}-{kind}-idx?-ubyte*")) for part in ("train", "t10k")]

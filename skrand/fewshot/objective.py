@@ -142,7 +142,8 @@ class Labelling:
                 step = np.linalg.solve(H + 1e-9 * n * np.eye(len(gap)), gap)
                 step = np.clip(step, -1.0, 1.0)
             else:
-                step = 0.5 * np.log(wanted / np.maximum(mass, 1e-300))
+                share = 1.0 / (1.0 + (1.0 + damping) / r)
+                step = share * np.log(wanted / np.maximum(mass, 1e-300))
             mass = self._rescale(np.exp(step))
             self.offset = self.offset + (1 + damping) * step
 
