@@ -137,13 +137,13 @@ def test_inner_threads_share_the_cores_with_a_grid_search(backend):
 
 
 def _fit_in_child(cls):
-    return fitted(make(cls))
+    return fitted(make(cls).set_params(n_jobs=2))
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_a_child_process_fits_after_its_parent_has(method):
-    # GNU's OpenMP hangs in a fork of a process that has used threads, unless it is careful.
+    # GNU's OpenMP waits for ever in a fork of a process that has used threads.
     names = ("SketchedRegressor", "LowRankCompleter", "SinkhornNewtonOT")
     classes = [registry.load(registry.get(name)) for name in names]
     parent = [fitted(make(cls).set_params(n_jobs=2)) for cls in classes]

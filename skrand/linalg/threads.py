@@ -7,6 +7,7 @@ combined in their own order.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,6 +17,18 @@ from typing import Any
 from threadpoolctl import ThreadpoolController
 
 __all__ = ["effective_n_jobs", "ordered_map", "single_threaded_blas"]
+
+
+_forked = False
+
+
+def _note_fork() -> None:
+    global _forked
+    _forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)
 
 
 @cache
@@ -36,8 +49,11 @@ def single_threaded_blas() -> Iterator[None]:
 def effective_n_jobs(n_jobs: int | None) -> int:
     """Return the number of threads to use; None means what OpenMP would use.
 
-    That respects ``OMP_NUM_THREADS``, and so the share that joblib gives each of its workers.
+    That respects ``OMP_NUM_THREADS``, and so the share that joblib gives each of its workers. In a
+    process that was forked it is 1: GNU's OpenMP waits there for threads that only its parent has.
     """
+    if _forked:
+        return 1
     if n_jobs is not None:
         return n_jobs
     from skrand._ext.threads import max_threads
