@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
+from threading import Lock
 from typing import Any
 
 from threadpoolctl import ThreadpoolController
@@ -39,11 +40,28 @@ def _controller() -> ThreadpoolController:
     return ThreadpoolController()
 
 
+class _Limit:
+    """The limit in force, shared by the threads that are under it: it is the process's own."""
+
+    lock = Lock()
+    holders = 0
+    limiter: Any = None
+
+
 @contextmanager
 def single_threaded_blas() -> Iterator[None]:
-    """Run the body on one BLAS thread."""
-    with _controller().limit(limits=1, user_api="blas"):
+    """Run the body on one BLAS thread; the last of concurrent bodies to end lifts the limit."""
+    with _Limit.lock:
+        if _Limit.holders == 0:
+            _Limit.limiter = _controller().limit(limits=1, user_api="blas")
+        _Limit.holders += 1
+    try:
         yield
+    finally:
+        with _Limit.lock:
+            _Limit.holders -= 1
+            if _Limit.holders == 0:
+                _Limit.limiter.restore_original_limits()
 
 
 def effective_n_jobs(n_jobs: int | None) -> int:
