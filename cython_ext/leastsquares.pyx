@@ -237,7 +237,8 @@ def sparse_residual(
                 wrong |= 1
                 break
             wrong |= _sparse_row(
-                &data[indptr[i]], &indices[indptr[i]], indptr[i + 1] - indptr[i], x.shape[0],
+                &data[0] + indptr[i], &indices[0] + indptr[i], indptr[i + 1] - indptr[i],
+                x.shape[0],
                 shift, scale[i], b[i], &x[0], &sums[s, 0], &r[i])
     if wrong:
         raise ValueError("The indices of the sparse matrix are out of range.")
