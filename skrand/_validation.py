@@ -189,7 +189,7 @@ def check_magnitude(X: Any, name: str = "X", power: float = 2.0, dtype: Any = No
     largest = float(max(abs(high), abs(low)))
     # Sums and differences of entries are squared too: a few bits to spare.
     dtype = np.dtype(entries.dtype if dtype is None else dtype)
-    bound = float(np.finfo(dtype).max / entries.size) ** (1.0 / power) / 1024.0
+    bound = float(np.finfo(dtype).max / entries.size) ** (1.0 / power) / 64.0
     if bound < largest < math.inf:
         raise ValueError(
             f"{name} has an entry of magnitude {largest:.1e}, too large to be raised to the power "

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone
+from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import check_estimator
 
 from skrand import registry
@@ -257,14 +258,18 @@ def _check_scikit_learn(cls: type) -> None:
     assert not failed, f"{len(failed)} of {len(records)} checks failed: {summary}"
 
 
-def _data() -> tuple[np.ndarray, np.ndarray]:
+def _data(estimator: Any) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(SEED)
     X = rng.standard_normal((80, 4))
-    return X, (X[:, 0] > 0).astype(np.float64)
+    y = (X[:, 0] > 0).astype(np.float64)
+    if not get_tags(estimator).input_tags.two_d_array:
+        # No matrix of features: its samples are the places of a matrix, row and column.
+        X = np.argwhere(np.ones((16, 5)))
+    return X, y
 
 
 def _fit(estimator: Any, **params: Any) -> dict[str, Any]:
-    X, y = _data()
+    X, y = _data(estimator)
     names = estimator.get_params(deep=False)
     known = {name: value for name, value in params.items() if name in names}
     estimator = clone(estimator).set_params(**known).fit(X, y)

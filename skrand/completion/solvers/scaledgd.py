@@ -139,8 +139,12 @@ class _Walk:
             coefficients[2] += np.sum(ridge * direction**2)
             coefficients[3] += 2 * np.sum(ridge * unknown * direction)
         quartic = np.array(coefficients)
-        # Of data near the end of the range of numbers only some have not underflown.
-        quartic[np.abs(quartic) < 1e-100 * np.abs(quartic).max()] = 0.0
+        # Of data near the end of the range of numbers only some have not underflown, or none.
+        largest = np.abs(quartic).max()
+        if not np.finfo(np.float64).tiny < largest < np.inf:
+            return
+        quartic /= largest
+        quartic[np.abs(quartic) < 1e-100] = 0.0
         roots = np.roots(np.polyder(quartic))
         steps = roots.real[(np.abs(roots.imag) < 1e-8 * np.abs(roots)) & (roots.real > 0)]
         if not len(steps):
