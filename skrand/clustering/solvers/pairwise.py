@@ -173,7 +173,9 @@ class Pairwise(Solver):
             P = membership_of(labels[~stray], problem.n_clusters)
             lengths = code_lengths(Z[~stray], P, problem.eps2, at=Z[stray])
             labels[stray] = lengths.argmin(axis=1)
-        return membership_of(labels, problem.n_clusters), graph
+        # Numbered as they appear: components of equal rank come in an order that rounding decides.
+        _, first, labels = np.unique(labels, return_index=True, return_inverse=True)
+        return membership_of(first.argsort().argsort()[labels], problem.n_clusters), graph
 
 
 def _spread_out(problem: ManifoldLinearization, W: np.ndarray, n_steps: int) -> np.ndarray:
