@@ -101,6 +101,9 @@ def test_grid_search_over_solver_names_and_objects(diabetes):
     }
     search = GridSearchCV(pipeline, grid, n_jobs=2, cv=3).fit(X, y)
     assert search.best_score_ > 0.4
+    powers = {"sketchedregressor__p": [1.0, 1.5, 2.0]}
+    search = GridSearchCV(pipeline, powers, cv=3).fit(X, y)
+    assert min(search.cv_results_["mean_test_score"]) > 0.4
     nested = GridSearchCV(
         SketchedRegressor(solver=SAP()), {"solver__sketch_size": [4.0, 8.0]}, cv=3
     ).fit(X, y)
