@@ -15,7 +15,7 @@ from scipy.sparse.csgraph import connected_components
 from skrand.base import Instance, Problem, Solution, Task
 from skrand.clustering.subspaces import Subspaces, unit_rows
 
-__all__ = ["SubspaceClustering", "SubspaceClusteringTask", "finish"]
+__all__ = ["SubspaceClustering", "SubspaceClusteringTask", "finish", "numbered"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -123,7 +123,8 @@ def finish(
     if outliers.any():
         labels = labels.copy()
         labels[outliers] = subspaces.assign(problem.X[outliers])
-    labels, subspaces = _numbered(labels, subspaces)
+    labels, order = numbered(labels, len(subspaces.bases))
+    subspaces = subspaces.reordered(order)
     distances = subspaces.own_residuals(problem.X, labels)
     outliers |= subspaces.unexplained(problem.X, labels, distances)
     energy = subspaces.energy(problem.X, labels)
@@ -143,14 +144,17 @@ def finish(
     )
 
 
-def _numbered(labels: np.ndarray, subspaces: Subspaces) -> tuple[np.ndarray, Subspaces]:
-    """Let groups be numbered by their first rows: equal partitions then have equal labels."""
+def numbered(labels: np.ndarray, n_groups: int) -> tuple[np.ndarray, np.ndarray]:
+    """Let groups be numbered by their first rows: equal partitions then have equal labels.
+
+    Also returned are the groups in their new order, those without rows last.
+    """
     seen, first = np.unique(labels, return_index=True)
     order = seen[np.argsort(first)]
-    order = np.concatenate([order, np.setdiff1d(np.arange(len(subspaces.bases)), order)])
+    order = np.concatenate([order, np.setdiff1d(np.arange(n_groups), order)])
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
-    return rank[labels], subspaces.reordered(order)
+    return rank[labels], order
 
 
 class SubspaceClusteringTask(Task):

@@ -21,6 +21,7 @@ from skrand.clustering.pairwise_rate import (
     rate_and_gradient,
     through_kernel,
 )
+from skrand.clustering.problem import numbered
 from skrand.clustering.spectral import spectral_clustering
 from skrand.linalg.ascent import Adam
 from skrand.linalg.products import largest_products
@@ -173,9 +174,9 @@ class Pairwise(Solver):
             P = membership_of(labels[~stray], problem.n_clusters)
             lengths = code_lengths(Z[~stray], P, problem.eps2, at=Z[stray])
             labels[stray] = lengths.argmin(axis=1)
-        # Numbered as they appear: components of equal rank come in an order that rounding decides.
-        _, first, labels = np.unique(labels, return_index=True, return_inverse=True)
-        return membership_of(first.argsort().argsort()[labels], problem.n_clusters), graph
+        # Spectral clustering may find the same groups in an order that rounding decides.
+        labels, _ = numbered(labels, problem.n_clusters)
+        return membership_of(labels, problem.n_clusters), graph
 
 
 def _spread_out(problem: ManifoldLinearization, W: np.ndarray, n_steps: int) -> np.ndarray:
