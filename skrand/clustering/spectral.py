@@ -18,6 +18,7 @@ from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
 from skrand.linalg.eigen import block_chebyshev_eigsh
+from skrand.linalg.threads import single_threaded_blas
 
 __all__ = [
     "Embedding",
@@ -196,8 +197,9 @@ def round_embedding(V: np.ndarray, n_clusters: int, rng: np.random.Generator) ->
     rows = V / np.maximum(np.linalg.norm(V, axis=1, keepdims=True), 1e-12)
     pivots = qr(rows.T, mode="r", pivoting=True, check_finite=False)[1][:n_clusters]
     seed = int(rng.integers(2**31))
-    # k-means adds up its centres thread by thread: one thread, one result.
-    with threadpool_limits(1):
+    # k-means adds up its centres thread by thread: one thread, one result. The limit of BLAS is the
+    # process's own, and shared with concurrent fits; that of OpenMP is this thread's.
+    with single_threaded_blas(), threadpool_limits(1, user_api="openmp"):
         if len(pivots) == n_clusters:
             best = KMeans(n_clusters, init=rows[pivots], n_init=1).fit(rows)
             if best.inertia_ <= 1e-6 * len(rows):
