@@ -36,6 +36,7 @@ __all__ = [
     "Solver",
     "SolverMixin",
     "Task",
+    "cheapest_first",
     "default_parameters",
     "same_value",
     "solvers_of",
@@ -249,6 +250,24 @@ def solvers_of(task: str, can: Iterable[str] = ()) -> Iterator[tuple[registry.En
         except Exception:  # noqa: BLE001 (code of strangers)
             continue
         yield entry, solver
+
+
+def cheapest_first(problem: Problem, candidates: Iterable[tuple[str, Solver]]) -> list[Solver]:
+    """Return the solvers that can solve `problem` and estimate its cost, the cheapest first.
+
+    Parameters
+    ----------
+    problem : Problem
+        What is to be solved.
+    candidates : iterable of (str, Solver)
+        Solvers with their parameters set, and the names that decide between equal costs.
+    """
+    ranked = []
+    for name, solver in candidates:
+        cost = solver.cost(problem) if solver.supports(problem) is None else None
+        if cost is not None:
+            ranked.append((cost, name, solver))
+    return [solver for _, _, solver in sorted(ranked, key=lambda item: item[:2])]
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from skrand.base import Monitor, Solution, Solver, default_parameters, same_value, solvers_of
+from skrand.base import (
+    Monitor,
+    Solution,
+    Solver,
+    cheapest_first,
+    default_parameters,
+    same_value,
+    solvers_of,
+)
 from skrand.regression.problem import LeastSquares
 from skrand.regression.summary import RowSummary
 
@@ -95,7 +104,7 @@ class Auto(Solver):
         if not isinstance(problem, LeastSquares):
             return self._streamer().solve(problem, rng=seed, callback=monitor)
         tried: list[Solution] = []
-        for solver in self._candidates(problem):
+        for solver in cheapest_first(problem, self._candidates()):
             tried.append(solver.solve(problem, rng=seed, callback=monitor))
             if tried[-1].converged:
                 break
@@ -103,16 +112,11 @@ class Auto(Solver):
         path = [answer.solver for answer in tried]
         return replace(best, extra={**best.extra, "solver_path": path})
 
-    def _candidates(self, problem: LeastSquares) -> list[Solver]:
-        """Return the usable solvers, cheapest first."""
-        ranked = []
+    def _candidates(self) -> Iterator[tuple[str, Solver]]:
+        """Yield the task's other solvers that need not ignore a sketch, with our parameters."""
         for entry, solver in solvers_of(self.task):
-            if isinstance(solver, Auto) or not self._hand_down(solver):
-                continue
-            cost = solver.cost(problem) if solver.supports(problem) is None else None
-            if cost is not None:
-                ranked.append((cost, entry.name, solver))
-        return [solver for _, _, solver in sorted(ranked, key=lambda item: item[:2])]
+            if not isinstance(solver, Auto) and self._hand_down(solver):
+                yield entry.name, solver
 
     def _hand_down(self, solver: Solver) -> bool:
         """Give `solver` the shared parameters; false if it would have to ignore a sketch."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from skrand.base import Monitor, Solution, Solver, solvers_of
+from skrand.base import Monitor, Solution, Solver, cheapest_first, solvers_of
 from skrand.regression.lp_problem import LpRegression
 
 __all__ = ["LpAuto"]
@@ -77,7 +77,7 @@ class LpAuto(Solver):
         # All solvers see the same seed, so an answer does not depend on how many were tried.
         seed = int(rng.integers(1 << 63))
         tried: list[Solution] = []
-        for solver in self._candidates(problem):
+        for solver in cheapest_first(problem, self._candidates()):
             tried.append(solver.solve(problem, rng=seed, callback=monitor))
             if tried[-1].converged:
                 break
@@ -85,17 +85,13 @@ class LpAuto(Solver):
         path = [answer.solver for answer in tried]
         return replace(best, extra={**best.extra, "solver_path": path})
 
-    def _candidates(self, problem: LpRegression) -> list[Solver]:
-        """Return the usable solvers, cheapest first."""
-        ranked = []
+    def _candidates(self) -> Iterator[tuple[str, Solver]]:
+        """Yield the task's other solvers, with our parameters."""
         values = self.get_params(deep=False)
         for name, solver in self._others():
             accepted = solver.get_params(deep=False)
             solver.set_params(**{key: values[key] for key in values if key in accepted})
-            cost = solver.cost(problem) if solver.supports(problem) is None else None
-            if cost is not None:
-                ranked.append((cost, name, solver))
-        return [solver for _, _, solver in sorted(ranked, key=lambda item: item[:2])]
+            yield name, solver
 
     def _others(self) -> Iterator[tuple[str, Solver]]:
         """Yield the names and instances of the task's other solvers."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from skrand.base import Monitor, Solution, Solver, solvers_of
+from skrand.base import Monitor, Solution, Solver, cheapest_first, solvers_of
 from skrand.completion.sensing.problem import MatrixSensing
 
 __all__ = ["Auto"]
@@ -61,7 +61,7 @@ class Auto(Solver):
             stops.append(monitor(state))
             return stops[-1]
 
-        for solver in self._candidates(problem):
+        for solver in cheapest_first(problem, self._candidates()):
             tried.append(solver.solve(problem, rng=seed, callback=watch))
             if tried[-1].converged or any(stops):
                 break
@@ -69,15 +69,11 @@ class Auto(Solver):
         path = [answer.solver for answer in tried]
         return replace(best, extra={**best.extra, "solver_path": path})
 
-    def _candidates(self, problem: MatrixSensing) -> list[Solver]:
-        """Return the usable solvers, cheapest first."""
-        ranked = []
+    def _candidates(self) -> Iterator[tuple[str, Solver]]:
+        """Yield the task's other solvers, with our parameters."""
         for entry, solver in solvers_of(self.task):
             if isinstance(solver, Auto):
                 continue
             given = {k: v for k, v in self.get_params(deep=False).items() if v is not None}
             solver.set_params(**{k: v for k, v in given.items() if k in solver.get_params()})
-            cost = solver.cost(problem) if solver.supports(problem) is None else None
-            if cost is not None:
-                ranked.append((cost, entry.name, solver))
-        return [solver for _, _, solver in sorted(ranked, key=lambda item: item[:2])]
+            yield entry.name, solver
