@@ -34,10 +34,12 @@ class _Parser(argparse.ArgumentParser):
         """Exit with status 2 and one line that says what was not understood."""
         from skrand._suggest import did_you_mean
 
+        known = ", ".join(COMMANDS)
         if "invalid choice" in message and self.prog == "skrand":
             word = message.split("invalid choice: ")[1].split("'")[1]
-            known = ", ".join(COMMANDS)
             message = f"unknown command {word!r}.{did_you_mean(word, COMMANDS)} Commands: {known}"
+        elif message.endswith("required: COMMAND"):
+            message = f"name a command: {known}. `skrand --help` says what each does."
         self.exit(2, f"{self.prog}: {message}\n")
 
 

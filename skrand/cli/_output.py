@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "print_table",
     "to_json",
     "width",
+    "working_on",
 ]
 
 #: Version of the layout of every ``--json`` output.
@@ -39,6 +40,19 @@ class UsageError(Exception):
 def foreign_code() -> contextlib.AbstractContextManager[Any]:
     """Send what a plugin's code prints to standard error: standard output is for our data."""
     return contextlib.redirect_stdout(sys.stderr)
+
+
+@contextlib.contextmanager
+def working_on(what: str) -> Iterator[None]:
+    """Say on a terminal what takes its time, until it is done."""
+    shown = sys.stderr.isatty()
+    if shown:
+        print(f"{what} ...", end="", file=sys.stderr, flush=True)
+    try:
+        yield
+    finally:
+        if shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 def add_json(parser: Any) -> None:

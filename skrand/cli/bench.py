@@ -29,6 +29,7 @@ from skrand.cli._output import (
     print_table,
     to_json,
     width,
+    working_on,
 )
 from skrand.exceptions import PluginError, PluginWarning
 from skrand.registry import entries, get, load
@@ -112,7 +113,8 @@ def _bench(task_name: str, size: str, seed: int, failed: list[str]) -> dict[str,
         task = load(entry)()
         runners = dict([*_solvers(entry.name, failed), *_peers(task)])
         for instance in task.instances(size, seed=seed):
-            rows += _race(task, instance, runners, failed)
+            with working_on(instance.name):
+                rows += _race(task, instance, runners, failed)
     return {
         "task": entry.name,
         "size": size,

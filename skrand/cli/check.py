@@ -10,7 +10,14 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from skrand._suggest import did_you_mean
-from skrand.cli._output import UsageError, add_json, coloured, foreign_code, print_json
+from skrand.cli._output import (
+    UsageError,
+    add_json,
+    coloured,
+    foreign_code,
+    print_json,
+    working_on,
+)
 from skrand.exceptions import PluginWarning
 from skrand.registry import Entry, PluginRecord, entries, get, plugins
 from skrand.testing import CheckResult
@@ -78,7 +85,7 @@ def _results(entry: Entry) -> list[CheckResult]:
     if entry.status.startswith("needs "):
         # No fault of the entry.
         return [CheckResult("load", "skipped", f"it {entry.status}, which is not installed")]
-    with foreign_code(), warnings.catch_warnings():
+    with working_on(entry.name), foreign_code(), warnings.catch_warnings():
         # What cannot be loaded is a result.
         warnings.simplefilter("ignore", PluginWarning)
         return check_entry(entry)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import re
 import sys
 import warnings
 from dataclasses import asdict
@@ -11,7 +12,7 @@ from typing import Any
 
 from skrand.cli._output import add_json, coloured, foreign_code, print_json
 from skrand.exceptions import PluginError, PluginWarning
-from skrand.registry import Entry, get, load
+from skrand.registry import Entry, entries, get, load
 
 __all__ = ["add_arguments", "run"]
 
@@ -29,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     entry = get(arguments.name)
     broken = int(entry.status == "broken")
     parameters = _parameters(cls) if cls else {}
-    doc = inspect.getdoc(cls) if cls else None
+    doc = _doc(cls) if cls else None
     if arguments.json:
         print_json(entry=asdict(entry), parameters=parameters, doc=doc)
         return broken
@@ -58,6 +59,17 @@ def _load(entry: Entry) -> tuple[type | None, str]:
         return None, str(error)
 
 
+def _doc(cls: type) -> str | None:
+    """Return the docstring of the class and, of a task, of the problem it is about."""
+    doc = inspect.getdoc(cls)
+    problem = getattr(cls, "problem", None)
+    if problem is not None and doc:
+        title = f"A problem is a {problem.__module__}.{problem.__qualname__}:"
+        doc = f"{doc}\n\n{title}\n\n{inspect.getdoc(problem)}"
+    # A line that goes on in the next one of the source leaves its indentation behind.
+    return doc and re.sub(r"(?<=\S) {2,}", " ", doc)
+
+
 def _facts(entry: Entry) -> list[tuple[str, str]]:
     facts = [
         ("kind", entry.kind),
@@ -66,6 +78,8 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
         ("status", f"{entry.status}. {entry.error}" if entry.error else entry.status),
         ("class", entry.target),
         ("can", ", ".join(sorted(entry.capabilities))),
+        ("solvers", _members(entry, "solver")),
+        ("estimators", _members(entry, "estimator")),
         ("requires", ", ".join(entry.requires)),
         ("also called", ", ".join(entry.aliases)),
         ("default", "of its task" if entry.default else ""),
@@ -75,6 +89,13 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
         ("reference", entry.reference),
     ]
     return [(label, value) for label, value in facts if value]
+
+
+def _members(entry: Entry, kind: str) -> str:
+    """Return the names of what belongs to a task, its default solver first."""
+    if entry.kind != "task":
+        return ""
+    return ", ".join(other.working_name for other in entries(kind, task=entry.name))
 
 
 def _parameters(cls: type) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from skrand.cli._output import (
     number,
     print_json,
     width,
+    working_on,
 )
 from skrand.registry import Entry, entries, get
 from skrand.testing import ClaimResult
@@ -40,10 +41,11 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"{arguments.name!r} makes no claim. `skrand verify --all` runs them all.")
     report = []
     failed = False
-    for entry in chosen:
+    for position, entry in enumerate(chosen, start=1):
         start = time.perf_counter()
         try:
-            results = _measure(entry)
+            with working_on(f"{position} of {len(chosen)}: {entry.name}"):
+                results = _measure(entry)
         except Exception as error:  # noqa: BLE001 (one claim must not take the others with it)
             failed = True
             print(f"skrand: {entry.name}: {type(error).__name__}: {error}", file=sys.stderr)

@@ -391,7 +391,17 @@ class Catalog:
         words = {word for entry in candidates for word in entry.words}
         of_task = f" for task {task!r}" if task else ""
         message = f"Unknown {kind or 'name'} {name!r}{of_task}.{did_you_mean(asked, words)}"
-        message += f" Known: {', '.join(names)}." if names else " None is registered."
+        elsewhere = [
+            f"{entry.task!r}"
+            for entry in self.entries()
+            if entry.kind == kind == "solver" and entry.task != task and asked in entry.words
+        ]
+        if elsewhere:
+            message += f" That is a solver for task {' and '.join(elsewhere)}."
+        if kind is None and task is None:
+            message += " `skrand list` shows all names."
+        else:
+            message += f" Known: {', '.join(names)}." if names else " None is registered."
         broken = [record for record in self._records if record.status == "broken"]
         if broken:
             labels = ", ".join(record.label for record in broken)

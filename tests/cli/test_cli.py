@@ -84,6 +84,14 @@ def test_output_about_what_is_broken(name, words, plugins):
     assert "Traceback" not in done.stderr
 
 
+def test_what_belongs_to_a_task_and_what_a_problem_is():
+    text = run("info", "least-squares", plugins=["good"]).stdout
+    assert re.search(r"^solvers +auto, cg, .*normal-equations", text, re.MULTILINE)
+    assert re.search(r"^estimators +SketchedRegressor$", text, re.MULTILINE)
+    assert "skrand.regression.problem.LeastSquares" in text
+    assert "\nb : ndarray of shape (n, k)\n" in text
+
+
 BROKEN = ["bad_entry", "import_error", "misspelt_hook", "raising_hook", "system_exit"]
 USABLE = ["chatty", "core_name", "good", "needs_missing", "slow_import", "twin_a", "twin_b"]
 ALL = [*BROKEN, *USABLE, "unknown_task", "wrong_class"]
@@ -152,11 +160,15 @@ def test_standard_output_is_data():
             "skrand: unknown command 'lst'. Did you mean 'list'? "
             "Commands: list, info, plugins, check, verify, bench, demo",
         ),
-        ([], "skrand: the following arguments are required: COMMAND"),
+        (
+            [],
+            "skrand: name a command: list, info, plugins, check, verify, bench, demo. "
+            "`skrand --help` says what each does.",
+        ),
         (["info"], "skrand info: the following arguments are required: NAME"),
         (
             ["info", "lapak"],
-            "skrand: Unknown name 'lapak'. Did you mean 'lapack'? Known: ",
+            "skrand: Unknown name 'lapak'. Did you mean 'lapack'? `skrand list` shows all names.",
         ),
         (
             ["list", "solvers"],

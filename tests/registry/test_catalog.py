@@ -96,6 +96,12 @@ def test_get_accepts_every_form_of_a_name(install):
             "Known: auto, abacus, counting-frame, slide-rule.",
         ),
         (
+            "chol",
+            {"kind": "solver", "task": "toy"},
+            "Unknown solver 'chol' for task 'toy'. That is a solver for task 'least-squares'. "
+            "Known: auto, abacus, counting-frame, slide-rule.",
+        ),
+        (
             "abacus",
             {"kind": "estimator", "task": "toy"},
             "Unknown estimator 'abacus' for task 'toy'. Known: ToyEstimator.",

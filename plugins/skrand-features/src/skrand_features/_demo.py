@@ -60,9 +60,9 @@ def bandlimited() -> DemoResult:
 
 
 def state_space() -> DemoResult:
-    """Continue scan lines of a photograph, beside as many principal components."""
+    """Continue columns of digits, one after another, beside as many principal components."""
     import numpy as np
-    from sklearn.datasets import load_sample_image
+    from sklearn.datasets import load_digits
     from sklearn.decomposition import PCA
     from sklearn.linear_model import Ridge
     from sklearn.model_selection import GridSearchCV
@@ -73,14 +73,11 @@ def state_space() -> DemoResult:
     from skrand.testing import run_demo
     from skrand_features import PTDStateSpaceFeatures
 
-    past, future = 256, 8
-    grey = load_sample_image("china.jpg").mean(axis=2)
-    windows = np.lib.stride_tricks.sliding_window_view(grey, past + future, axis=1)[:, ::47]
+    past, future = 128, 8
+    series = load_digits().images.transpose(0, 2, 1).ravel()
+    windows = np.lib.stride_tricks.sliding_window_view(series, past + future)[::24]
     cut = int(0.8 * len(windows))
-    train, test = (
-        (part[..., :past].reshape(-1, past), part[..., past:].reshape(-1, future))
-        for part in (windows[:cut], windows[cut:])
-    )
+    train, test = ((part[:, :past], part[:, past:]) for part in (windows[:cut], windows[cut:]))
     alphas = [1.0, 100.0]
     ours = GridSearchCV(
         make_pipeline(
@@ -105,7 +102,7 @@ def state_space() -> DemoResult:
         theirs,
         train,
         test,
-        task=f"continue scan lines by {future} pixels",
-        data=f"photograph, {len(train[0])} x {past}",
+        task=f"continue columns of digits by {future} pixels",
+        data=f"digits, {len(train[0])} x {past}",
         certified="read-out backward error {model.backward_error_:.0e}",
     )
