@@ -210,7 +210,7 @@ METHODS = {
     ),
     "auto": (
         solver(Auto),
-        grid(center=["pooled"], balance_tolerance=[0.02, 0.04, 0.06], support_weight=[2.0, 3.0]),
+        grid(center=["pooled"], balance_tolerance=[0.03, 0.05, 0.07], support_weight=[2.0, 3.0]),
         1.0,
     ),
 }

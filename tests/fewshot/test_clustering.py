@@ -240,3 +240,19 @@ def test_balance_is_believed_where_it_holds():
             beliefs[balanced].append(Auto().solve(problem).extra["balance"])
     assert np.mean(beliefs[True]) > 0.7
     assert np.mean(beliefs[False]) < 0.1
+
+
+def test_balance_is_doubted_where_neighbours_say_little():
+    # Classes overlap so much that few neighbours are of one class; their means are well known.
+    rng = np.random.default_rng(13)
+    for counts, believed in (([15] * 5, True), ([45, 15, 9, 4, 2], False)):
+        beliefs = []
+        for _ in range(10):
+            centres = rng.standard_normal((5, 100))
+            centres *= 3 / np.linalg.norm(centres, axis=1, keepdims=True)
+            truth = np.concatenate([np.repeat(np.arange(5), 20), np.repeat(np.arange(5), counts)])
+            X = centres[truth] + rng.standard_normal((len(truth), 100))
+            y = np.where(np.arange(len(truth)) < 100, truth, -1)
+            problem = TransductiveLabelling(X=X - X.mean(axis=0), y=y, n_classes=5)
+            beliefs.append(Auto().solve(problem).extra["balance"])
+        assert (np.mean(beliefs) > 0.7) if believed else (np.mean(beliefs) < 0.15)
