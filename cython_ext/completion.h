@@ -390,11 +390,14 @@ static void NAME(row_products)(
 
 SKRAND_CLONES
 static void NAME(row_adjoint)(
-    ptrdiff_t n, ptrdiff_t q, const int32_t *index, const REAL *value, const REAL *V, REAL *out)
+    ptrdiff_t n, ptrdiff_t q, const int32_t *index, const REAL *value, const REAL *w, REAL shift,
+    const REAL *offset, const REAL *V, REAL *out)
 {
     memset(out, 0, (size_t) q * sizeof(REAL));
-    for (ptrdiff_t i = 0; i < n; i++)
-        NAME(axpy)(value[i], V + index[i] * q, out, q);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        REAL s = offset ? value[i] - shift - offset[index[i]] : value[i];
+        NAME(axpy)(w ? w[i] * s : s, V + index[i] * q, out, q);
+    }
 }
 
 #undef LANES

@@ -72,10 +72,11 @@ cdef extern from *:
         ptrdiff_t, ptrdiff_t, const int32_t *, const double *, const double *,
         double *) noexcept nogil
     void skrand_completion_f_row_adjoint(
-        ptrdiff_t, ptrdiff_t, const int32_t *, const float *, const float *, float *) noexcept nogil
+        ptrdiff_t, ptrdiff_t, const int32_t *, const float *, const float *, float, const float *,
+        const float *, float *) noexcept nogil
     void skrand_completion_d_row_adjoint(
-        ptrdiff_t, ptrdiff_t, const int32_t *, const double *, const double *,
-        double *) noexcept nogil
+        ptrdiff_t, ptrdiff_t, const int32_t *, const double *, const double *, double,
+        const double *, const double *, double *) noexcept nogil
 
 MEASURE = SKRAND_MEASURE
 EXACT = SKRAND_EXACT
@@ -246,25 +247,42 @@ def adjoint(
     const int64_t[::1] indptr,
     const int32_t[::1] indices,
     const floating[::1] values,
+    const floating[::1] weights,
+    const floating[::1] shift,
+    const floating[::1] offset,
     const floating[:, ::1] V,
     floating[:, ::1] out,
     int threads,
 ):
-    """Store the observed entries times `V`: rows ``sum_j value_ij V_j``."""
+    """Store the observed entries, less offsets, times `V`.
+
+    Row i is ``sum_j w_ij (value_ij - shift_i - offset_j) V_j``. No weights means all 1, no `shift`
+    and `offset` means none is subtracted.
+    """
     cdef ptrdiff_t i, start, m = indptr.shape[0] - 1, q = V.shape[1]
+    cdef const floating *weight = &weights[0] if weights.shape[0] else NULL
+    cdef const floating *fixed = &offset[0] if offset.shape[0] else NULL
+    cdef floating less
     if out.shape[0] != m or out.shape[1] != q or values.shape[0] != indptr[m]:
         raise ValueError("The output or the values do not fit the entries.")
     if indices.shape[0] != indptr[m] or q % (32 // <ptrdiff_t> sizeof(floating)):
         raise ValueError("The entries do not fit together, or the factors are not padded.")
+    if weights.shape[0] and weights.shape[0] != values.shape[0]:
+        raise ValueError("weights and values must have the same length.")
+    if offset.shape[0] and (offset.shape[0] != V.shape[0] or shift.shape[0] != m):
+        raise ValueError("shift and offset do not fit the entries.")
     if q == 0 or m == 0:
         return
     for i in prange(m, nogil=True, num_threads=threads, schedule="static", chunksize=64):
         start = indptr[i]
+        less = shift[i] if fixed != NULL else 0
         if indptr[i + 1] == start:
             out[i, :] = 0
         elif floating is float:
             skrand_completion_f_row_adjoint(
-                indptr[i + 1] - start, q, &indices[start], &values[start], &V[0, 0], &out[i, 0])
+                indptr[i + 1] - start, q, &indices[start], &values[start],
+                weight + start if weight != NULL else NULL, less, fixed, &V[0, 0], &out[i, 0])
         else:
             skrand_completion_d_row_adjoint(
-                indptr[i + 1] - start, q, &indices[start], &values[start], &V[0, 0], &out[i, 0])
+                indptr[i + 1] - start, q, &indices[start], &values[start],
+                weight + start if weight != NULL else NULL, less, fixed, &V[0, 0], &out[i, 0])

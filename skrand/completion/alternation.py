@@ -9,7 +9,8 @@ import numpy as np
 
 from skrand._ext import completion as _kernels
 from skrand.base import Monitor, Solution
-from skrand.completion.problem import Factors, MatrixCompletion, Side
+from skrand.completion.problem import Factors, MatrixCompletion
+from skrand.completion.side import pad
 from skrand.linalg.threads import single_threaded_blas
 
 __all__ = [
@@ -18,9 +19,7 @@ __all__ = [
     "descend",
     "finish",
     "fold_in_options",
-    "pad",
     "reachable",
-    "solve_side",
     "start",
 ]
 
@@ -33,54 +32,6 @@ MEASURE, EXACT, CONJUGATE = _kernels.MEASURE, _kernels.EXACT, _kernels.CONJUGATE
 COORDINATE, POSITIVE, SKETCHED = _kernels.COORDINATE, _kernels.POSITIVE, _kernels.SKETCHED
 #: Rounds of coordinate descent for a row that must be right, and when they end.
 _ROUNDS, _ROUND_TOL = 500, 1e-12
-
-
-def pad(A: np.ndarray, columns: int = 0) -> np.ndarray:
-    """Copy A with zero columns added: `columns` of them, then up to what the kernels want."""
-    lanes = _kernels.lanes(A.dtype.itemsize)
-    width = A.shape[1] + columns
-    out = np.zeros((len(A), max(lanes, -(-width // lanes) * lanes)), dtype=A.dtype)
-    out[:, : A.shape[1]] = A
-    return out
-
-
-def solve_side(
-    side: Side,
-    fixed: np.ndarray,
-    offset: np.ndarray,
-    used: int,
-    alpha: float,
-    x: np.ndarray,
-    *,
-    mode: int = EXACT,
-    eta: float = 0.1,
-    steps: int = 1,
-    threads: int = 1,
-) -> np.ndarray:
-    """Solve all rows of a side in place; return misfit, gradient and its size, by row."""
-    figures = np.zeros((3, len(x)))
-    squares = np.sum(np.square(fixed), axis=0, dtype=np.float64) / max(1, len(fixed))
-    # Columns of zeros are left where they are: any positive number will do.
-    squares = np.where(squares > 0, squares, 1.0)
-    _kernels.solve_rows(
-        side.indptr,
-        side.indices,
-        side.values,
-        side.weights,
-        fixed,
-        offset,
-        (alpha * side.ridge).astype(fixed.dtype, copy=False),
-        squares.astype(fixed.dtype),
-        x,
-        figures,
-        side.cuts,
-        used,
-        mode,
-        eta,
-        steps,
-        threads,
-    )
-    return figures
 
 
 class Progress(NamedTuple):
@@ -122,8 +73,7 @@ class Alternation:
         biased = self.problem.biased[side]
         fixed = other.copy()
         fixed[:, k] = biased
-        figures = solve_side(
-            self.problem.sides[side],
+        figures = self.problem.sides[side].solve(
             fixed,
             (other[:, k] + self.problem.intercept).astype(fixed.dtype, copy=False),
             k + biased,
@@ -167,15 +117,10 @@ class Alternation:
 
     def pull(self, side: int, values: np.ndarray, F: np.ndarray) -> np.ndarray:
         """Return the sparse matrix (or its transpose, for side 1) of some values, times F."""
-        data = self.problem.sides[side]
         if side:
             values = values[self.problem.order]
-        width = F.shape[1]
-        F = pad(F.astype(self.problem.dtype, copy=False))
-        out = np.empty((len(data.indptr) - 1, F.shape[1]), self.problem.dtype)
-        _kernels.adjoint(data.indptr, data.indices, values, F, out, self.threads)
         self.problem.oracles["passes"] += 1
-        return out[:, :width]
+        return self.problem.sides[side].adjoint(F, values=values, threads=self.threads)
 
     def products(self, U: np.ndarray, V: np.ndarray) -> np.ndarray:
         """Return ``U_i . V_j`` for each observed entry, by row."""
@@ -271,14 +216,17 @@ def start(problem: MatrixCompletion, rng: np.random.Generator, threads: int = 1)
     """
     state = Alternation(problem, threads)
     k, (m, n) = problem.rank, problem.shape
-    entries = _centred(problem, state, threads)
-    left, s, right = _leading(problem, entries, rng, threads)
+    plain = _biases(problem, threads)
+    for mine, theirs in zip(state.factors, plain.factors, strict=True):
+        mine[:, k] = theirs[:, 0]
+    left, s, right = _leading(problem, plain, rng)
     norm = float(s[0])
     if not isinstance(problem.init, str):
         U, V = problem.init
     elif problem.init == "random":
         U, V = (rng.standard_normal((size, k)) for size in (m, n))
-        scale = np.sqrt(np.linalg.norm(entries) / np.sqrt(max(1, problem.X.nnz) * k))
+        spread = np.sqrt(plain.half(0, 0.0, mode=MEASURE).misfit / max(1e-300, problem.total))
+        scale = np.sqrt(spread / np.sqrt(k))
         U, V = U * scale, V * scale
     else:
         left, s, right = left[:, :k], s[:k], right[:, :k]
@@ -297,27 +245,23 @@ def start(problem: MatrixCompletion, rng: np.random.Generator, threads: int = 1)
 
 
 def _leading(
-    problem: MatrixCompletion, entries: np.ndarray, rng: np.random.Generator, threads: int
+    problem: MatrixCompletion, plain: Alternation, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return leading singular vectors and values of some entries filled with zeros.
+    """Return leading singular vectors and values of what biases leave, filled with zeros.
 
     By subspace iteration on a random block on the shorter side, the only one to be orthogonalised.
     """
-    weights = problem.sides[0].weights
-    values = entries * weights if len(weights) else entries
-    sides, values = list(problem.sides), [values, values[problem.order]]
+    sides, offsets = list(problem.sides), [factor[:, 0].copy() for factor in plain.factors]
+    offsets[0] += problem.dtype.type(problem.intercept)
     turned = problem.shape[0] > problem.shape[1]
     if turned:
-        sides, values = sides[::-1], values[::-1]
+        sides, offsets = sides[::-1], offsets[::-1]
     shorter = min(problem.shape)
     width = min(problem.rank + 8, shorter)
 
     def times(side: int, block: np.ndarray) -> np.ndarray:
-        data = sides[side]
-        block = pad(block.astype(problem.dtype, copy=False))
-        out = np.empty((len(data.indptr) - 1, block.shape[1]), problem.dtype)
-        _kernels.adjoint(data.indptr, data.indices, values[side], block, out, threads)
-        return out[:, :width]
+        shift, offset = offsets[side], offsets[1 - side]
+        return sides[side].adjoint(block, shift=shift, offset=offset, threads=plain.threads)
 
     with single_threaded_blas():
         Q = np.linalg.qr(rng.standard_normal((shorter, width)).astype(problem.dtype))[0]
@@ -334,16 +278,14 @@ def _leading(
     return (far, s, near) if turned else (near, s, far)
 
 
-def _centred(problem: MatrixCompletion, state: Alternation, threads: int) -> np.ndarray:
-    """Fit the biases alone, put them into `state`, and return what they leave of the entries."""
+def _biases(problem: MatrixCompletion, threads: int) -> Alternation:
+    """Fit the biases alone."""
     plain = Alternation(problem, threads, rank=0)
     for _ in range(2):
         for side in (1, 0):
             if problem.biased[side]:
                 plain.half(side, problem.alpha)
-    for mine, theirs in zip(state.factors, plain.factors, strict=True):
-        mine[:, problem.rank] = theirs[:, 0]
-    return plain.residual_entries()
+    return plain
 
 
 def _without_spikes(F: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from skrand._typing import MatrixLike
 from skrand._validation import check_boolean, check_magnitude, check_option, fail_parameter
 from skrand.base import Solver
 from skrand.completion.model import LowRankModel
+from skrand.completion.storage import blocks, column_counts, renumbered
 from skrand.completion.streaming import ColumnSums
 
 __all__ = ["LowRankCompleter", "refuse_duplicates"]
@@ -126,7 +127,11 @@ class LowRankCompleter(OneToOneFeatureMixin, TransformerMixin, LowRankModel):
     ``predict``: an array of pairs could not be told from a matrix of two features.
 
     Cost: see the solvers; a sweep of the default takes ``O(nnz rank)`` flops. Memory: the entries
-    by row and by column, and the factors; sparse data are never made dense by `fit`.
+    by row and by column, and some ten times the factors; sparse data are never made dense by `fit`,
+    and a CSR array with sorted indices of 32 bits is not copied. If its arrays are memory maps, the
+    entries by column are put into a temporary file and the entries are read where they are: the
+    same result, bit for bit, in the memory that the factors take. That holds for a given `rank` and
+    `alpha` (searches for them copy the entries) and the solvers "auto", "am", "als" and "ccd".
 
     References
     ----------
@@ -197,7 +202,8 @@ class LowRankCompleter(OneToOneFeatureMixin, TransformerMixin, LowRankModel):
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            Data. float32 stays float32.
+            Data. float32 stays float32. Entries that do not fit in memory may be memory maps:
+            ``csr_array((np.load("data.npy", mmap_mode="r"), ...), shape=...)``.
         y : object, default=None
             Not used.
 
@@ -215,11 +221,11 @@ class LowRankCompleter(OneToOneFeatureMixin, TransformerMixin, LowRankModel):
         observed = self._observed(X)
         if observed.nnz == 0:
             raise ValueError("X has no observed entry.")
-        counts = np.bincount(observed.indices, minlength=observed.shape[1])
+        counts = column_counts(observed)
         self._with_missing = np.flatnonzero(counts < observed.shape[0])
         self._kept = np.flatnonzero((counts > 0) | self.keep_empty_features)
         self._sums: ColumnSums | None = None
-        return self._fit_entries(self._columns(observed))
+        return self._fit_entries(renumbered(observed, self._kept))
 
     def partial_fit(self, X: MatrixLike, y: Any = None) -> Self:
         """Take in further rows: find their factors, then refresh the columns' factors.
@@ -432,25 +438,18 @@ class LowRankCompleter(OneToOneFeatureMixin, TransformerMixin, LowRankModel):
 
     def _observed(self, X: MatrixLike) -> Any:
         """Return the observed entries as a CSR array with sorted columns."""
-        if sp.issparse(X):
-            X = sp.csr_array(X, copy=False)
-            missing = self._missing(X.data)
-            if not missing.any():
-                if not X.has_sorted_indices:
-                    X = X.sorted_indices()
-                return X
-            entries = X.tocoo()
-            rows, columns = (index[~missing] for index in entries.coords)
-            data = entries.data[~missing]
-        else:
-            rows, columns = np.nonzero(~self._missing(X))
-            data = X[rows, columns]
-        # Built by hand: a constructor that sums duplicates need not know there are none.
-        indptr = np.zeros(X.shape[0] + 1, dtype=np.int64)
-        np.cumsum(np.bincount(rows, minlength=X.shape[0]), out=indptr[1:])
-        observed = sp.csr_array((data, columns, indptr), shape=X.shape)
-        observed.sort_indices()
-        return observed
+        if not sp.issparse(X):
+            seen = ~self._missing(X)
+            columns = np.broadcast_to(np.arange(X.shape[1], dtype=np.int32), X.shape)[seen]
+            indptr = np.concatenate([[0], np.cumsum(np.count_nonzero(seen, axis=1))])
+            indptr = indptr.astype(sp.get_index_dtype(maxval=len(columns)))
+            return sp.csr_array((X[seen], columns, indptr), shape=X.shape)
+        X = sp.csr_array(X, copy=False)
+        if any(self._missing(block.data).any() for _, block in blocks(X)):
+            seen = ~self._missing(X.data)
+            indptr = np.concatenate([[0], np.cumsum(seen)])[X.indptr]
+            X = sp.csr_array((X.data[seen], X.indices[seen], indptr), shape=X.shape)
+        return X if X.has_sorted_indices else X.sorted_indices()
 
     def _columns(self, observed: Any) -> Any:
         everything = len(self._kept) == self.n_features_in_
@@ -471,12 +470,10 @@ def refuse_duplicates(X: MatrixLike) -> None:
     """Raise if sparse data store a place twice: nobody can tell which of the two is meant."""
     if not sp.issparse(X) or getattr(X, "format", "") not in ("csr", "csc", "coo"):
         return
-    entries = X.tocoo()
-    rows, columns = entries.coords
-    places = rows.astype(np.int64) * X.shape[1] + columns
     if X.format != "coo" and X.has_canonical_format:
         return
-    places = np.sort(places)
+    rows, columns = X.tocoo().coords
+    places = np.sort(rows.astype(np.int64) * X.shape[1] + columns)
     twice = np.flatnonzero(places[1:] == places[:-1])
     if len(twice):
         i, j = divmod(int(places[twice[0]]), X.shape[1])

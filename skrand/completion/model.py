@@ -20,9 +20,10 @@ from skrand._validation import (
     fail_parameter,
 )
 from skrand.base import SolverMixin
-from skrand.completion.alternation import fold_in_options, pad, solve_side
-from skrand.completion.problem import Factors, MatrixCompletion, Side
+from skrand.completion.alternation import fold_in_options
+from skrand.completion.problem import Factors, MatrixCompletion
 from skrand.completion.selection import select
+from skrand.completion.side import Side, pad
 from skrand.exceptions import RankWarning
 from skrand.linalg.threads import effective_n_jobs
 
@@ -158,8 +159,7 @@ class LowRankModel(SolverMixin, BaseEstimator):
         fixed = pad(self.V_, columns=1)
         fixed[:, rank] = row_biased
         x = np.zeros((entries.shape[0], fixed.shape[1]), dtype)
-        solve_side(
-            Side.of(entries, None, self.alpha_scaling == "count"),
+        Side.of(entries, None, self.alpha_scaling == "count").solve(
             fixed,
             (self.col_bias_ + self.intercept_).astype(dtype, copy=False),
             rank + row_biased,

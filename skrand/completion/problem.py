@@ -12,11 +12,10 @@ import scipy.sparse as sp
 from scipy.optimize import OptimizeResult, minimize
 
 from skrand.base import Instance, Problem, Solution, Task
+from skrand.completion.side import Side
+from skrand.completion.storage import sums_of_powers
 
-__all__ = ["Factors", "MatrixCompletion", "MatrixCompletionTask", "Side"]
-
-#: Entries that one piece of work has at least: the work is cut by the shape of the data alone.
-_PIECE = 4096
+__all__ = ["Factors", "MatrixCompletion", "MatrixCompletionTask"]
 
 
 class Factors(NamedTuple):
@@ -52,49 +51,6 @@ class Factors(NamedTuple):
         """Return the whole matrix."""
         bias = self.row_bias[:, None] + self.col_bias + self.intercept
         return self.U @ self.V.T + bias.astype(self.U.dtype, copy=False)
-
-
-@dataclass(frozen=True, eq=False)
-class Side:
-    """The observed entries by row, or by column, as the kernels read them.
-
-    Parameters
-    ----------
-    indptr : ndarray of int64
-        Where the entries of each row start.
-    indices : ndarray of int32
-        Their columns.
-    values, weights : ndarray
-        The entries and their weights; no weights means all 1.
-    ridge : ndarray of shape (rows,)
-        What multiplies ``alpha`` for each row.
-    cuts : ndarray of int64
-        Rows at which the work is cut into pieces.
-    """
-
-    indptr: np.ndarray
-    indices: np.ndarray
-    values: np.ndarray
-    weights: np.ndarray
-    ridge: np.ndarray
-    cuts: np.ndarray
-
-    @classmethod
-    def of(cls, X: Any, weights: np.ndarray | None, by_count: bool) -> Side:
-        """Read a CSR matrix, or the transpose of a CSC one."""
-        indptr = X.indptr.astype(np.int64)
-        counts = np.diff(indptr)
-        dtype = X.data.dtype
-        pieces = np.arange(0, indptr[-1], max(_PIECE, int(indptr[-1]) // 512))
-        cuts = np.unique(np.concatenate([[0], np.searchsorted(indptr, pieces), [len(counts)]]))
-        return cls(
-            indptr=indptr,
-            indices=X.indices.astype(np.int32, copy=False),
-            values=X.data,
-            weights=np.empty(0, dtype) if weights is None else weights,
-            ridge=counts.astype(dtype) if by_count else np.ones(len(counts), dtype),
-            cuts=cuts.astype(np.int64),
-        )
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -156,7 +112,7 @@ class MatrixCompletion(Problem):
         """Weighted mean of the observed entries, or 0 without biases."""
         if self.biases == "none" or not self.X.nnz:
             return 0.0
-        return float(np.average(self.X.data.astype(np.float64), weights=self.weights))
+        return float(self._row_sums(1, 0.0).sum()) / self.total
 
     @cached_property
     def total(self) -> float:
@@ -166,8 +122,7 @@ class MatrixCompletion(Problem):
     @cached_property
     def square(self) -> float:
         """Weighted sum of squares of the entries less their mean."""
-        centred = self.X.data.astype(np.float64) - self.intercept
-        return float(np.sum(centred**2 if self.weights is None else self.weights * centred**2))
+        return float(self._row_sums(2, self.intercept).sum())
 
     @property
     def oversampling(self) -> float:
@@ -192,13 +147,10 @@ class MatrixCompletion(Problem):
     @cached_property
     def sides(self) -> tuple[Side, Side]:
         """The observed entries by row and by column."""
-        by_count = self.alpha_scaling == "count"
-        weights = None if self.weights is None else self.weights.astype(self.dtype, copy=False)
-        columns = None if weights is None else weights[self.order]
-        return (
-            Side.of(self.X, weights, by_count),
-            Side.of(self.X.tocsc(), columns, by_count),
-        )
+        return Side.pair(self.X, self.weights, self.alpha_scaling == "count")
+
+    def _row_sums(self, power: int, centre: float) -> np.ndarray:
+        return sums_of_powers(self.X, self.weights, power, centre)
 
     def objective(self, x: Factors) -> float:
         """Value of the objective, computed in float64 from its definition."""

@@ -14,10 +14,8 @@ from skrand.completion.alternation import (
     MEASURE,
     SKETCHED,
     fold_in_options,
-    pad,
-    solve_side,
 )
-from skrand.completion.problem import Side
+from skrand.completion.side import Side, pad
 
 
 def make(m=60, n=90, k=5, share=0.3, dtype=np.float64, weighted=True, seed=0):
@@ -52,7 +50,7 @@ def rows_by_numpy(X, weights, fixed, offset, alpha, k):
 def test_exact_rows(k, alpha, weighted):
     X, weights, fixed, offset, x = make(k=k, weighted=weighted)
     x[:] = 0
-    solve_side(Side.of(X, weights, False), fixed, offset, k, alpha, x, mode=EXACT, steps=3)
+    Side.of(X, weights, False).solve(fixed, offset, k, alpha, x, mode=EXACT, steps=3)
     want = rows_by_numpy(X, weights, fixed, offset, alpha, k)
     np.testing.assert_allclose(x[:, :k], want, rtol=1e-8, atol=1e-9)
     assert not x[:, k:].any()
@@ -61,7 +59,7 @@ def test_exact_rows(k, alpha, weighted):
 @pytest.mark.parametrize("mode", [EXACT, CONJUGATE])
 def test_float32_rows(mode):
     X, weights, fixed, offset, x = make(dtype=np.float32)
-    solve_side(Side.of(X, weights, False), fixed, offset, 5, 0.1, x, mode=mode, steps=20, eta=1e-7)
+    Side.of(X, weights, False).solve(fixed, offset, 5, 0.1, x, mode=mode, steps=20, eta=1e-7)
     want = rows_by_numpy(X, weights, fixed, offset, 0.1, 5)
     np.testing.assert_allclose(x[:, :5], want, rtol=1e-4, atol=1e-4)
 
@@ -70,13 +68,13 @@ def test_conjugate_gradients_from_a_warm_start():
     X, weights, fixed, offset, x = make(k=30, share=0.7)
     side = Side.of(X, weights, False)
     want = rows_by_numpy(X, weights, fixed, offset, 0.5, 30)
-    solve_side(side, fixed, offset, 30, 0.5, x, mode=CONJUGATE, steps=200, eta=1e-12)
+    side.solve(fixed, offset, 30, 0.5, x, mode=CONJUGATE, steps=200, eta=1e-12)
     np.testing.assert_allclose(x[:, :30], want, rtol=1e-7, atol=1e-8)
     # One loose call reduces the gradient by what was asked, row by row.
     start = pad(np.random.default_rng(1).standard_normal((len(x), 30)))
     options = {"mode": CONJUGATE, "steps": 200, "eta": 0.1}
-    before = solve_side(side, fixed, offset, 30, 0.5, start, **options)[1]
-    after = solve_side(side, fixed, offset, 30, 0.5, start, mode=MEASURE)[1]
+    before = side.solve(fixed, offset, 30, 0.5, start, **options)[1]
+    after = side.solve(fixed, offset, 30, 0.5, start, mode=MEASURE)[1]
     assert (np.sqrt(after) <= 0.1001 * np.sqrt(before)).all()
 
 
@@ -85,7 +83,7 @@ def test_sketched_rows():
     side = Side.of(X, weights, False)
     assert np.median(np.diff(X.indptr)) > 4 * fixed.shape[1]
     want = rows_by_numpy(X, weights, fixed, offset, 0.5, 7)
-    solve_side(side, fixed, offset, 7, 0.5, x, mode=SKETCHED, steps=40, eta=1e-11)
+    side.solve(fixed, offset, 7, 0.5, x, mode=SKETCHED, steps=40, eta=1e-11)
     np.testing.assert_allclose(x[:, :7], want, rtol=1e-7, atol=1e-8)
 
 
@@ -94,7 +92,7 @@ def test_rows_that_may_not_be_negative(weighted):
     X, weights, fixed, offset, x = make(k=5, weighted=weighted)
     side = Side.of(X, weights, False)
     x[:] = 0
-    solve_side(side, fixed, offset, 5, 0.3, x, **fold_in_options(True))
+    side.solve(fixed, offset, 5, 0.3, x, **fold_in_options(True))
     for i in range(2, len(x)):
         part = slice(X.indptr[i], X.indptr[i + 1])
         j = X.indices[part]
@@ -104,7 +102,7 @@ def test_rows_that_may_not_be_negative(weighted):
         np.testing.assert_allclose(x[i, :5], nnls(A, b)[0], atol=1e-8)
     assert (x[:, :5] == 0).any()
     free = np.zeros_like(x)
-    solve_side(side, fixed, offset, 5, 0.3, free, mode=COORDINATE, steps=2000, eta=1e-14)
+    side.solve(fixed, offset, 5, 0.3, free, mode=COORDINATE, steps=2000, eta=1e-14)
     want = rows_by_numpy(X, weights, fixed, offset, 0.3, 5)
     np.testing.assert_allclose(free[:, :5], want, rtol=1e-6, atol=1e-7)
 
@@ -112,7 +110,7 @@ def test_rows_that_may_not_be_negative(weighted):
 def test_figures():
     X, weights, fixed, offset, x = make(k=4)
     side = Side.of(X, weights, True)
-    misfit, gradient, size = solve_side(side, fixed, offset, 4, 0.2, x, mode=MEASURE)
+    misfit, gradient, size = side.solve(fixed, offset, 4, 0.2, x, mode=MEASURE)
     for i in (0, 1, 7):
         part = slice(X.indptr[i], X.indptr[i + 1])
         A, w = fixed[X.indices[part]], weights[part]
@@ -133,8 +131,8 @@ def test_same_bits_for_any_number_of_threads(mode, dtype):
     results = []
     for threads in (1, 2, 5):
         x = start.copy()
-        figures = solve_side(
-            side, fixed, offset, 9, 0.1, x, mode=mode, steps=4, eta=1e-3, threads=threads
+        figures = side.solve(
+            fixed, offset, 9, 0.1, x, mode=mode, steps=4, eta=1e-3, threads=threads
         )
         results.append((x, figures))
     for x, figures in results[1:]:
@@ -150,18 +148,33 @@ def test_products_and_adjoint_equal_scipy():
     entries = X.tocoo()
     np.testing.assert_allclose(out, np.sum(U[entries.row] * V[entries.col], axis=1), rtol=1e-12)
     image = np.full_like(U, 7.0)
-    kernels.adjoint(side.indptr, side.indices, X.data, V, image, 2)
+    none = np.empty(0)
+    kernels.adjoint(side.indptr, side.indices, X.data, none, none, none, V, image, 2)
     np.testing.assert_allclose(image, X @ V, rtol=1e-12, atol=1e-14)
+
+
+def test_adjoint_of_weighted_entries_less_offsets():
+    X, weights, V, offset, _ = make(k=6)
+    shift = np.random.default_rng(1).standard_normal(X.shape[0])
+    entries = X.tocoo()
+    content = weights * (X.data - shift[entries.row] - offset[entries.col])
+    want = sp.csr_array((content, X.indices, X.indptr), shape=X.shape) @ V[:, :6]
+    side = Side.of(X, weights, False)
+    got = side.adjoint(V[:, :6], shift=shift, offset=offset)
+    np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-13)
+    for wrong in ({"shift": shift[:-1], "offset": offset}, {"shift": shift, "offset": offset[1:]}):
+        with pytest.raises(ValueError, match="do not fit the entries"):
+            side.adjoint(V[:, :6], **wrong)
 
 
 def test_bounds_are_checked():
     X, weights, fixed, offset, x = make()
     side = Side.of(X, weights, False)
     with pytest.raises(ValueError, match="not padded"):
-        solve_side(side, fixed[:, :5].copy(), offset, 5, 0.1, x[:, :5].copy())
+        side.solve(fixed[:, :5].copy(), offset, 5, 0.1, x[:, :5].copy())
     with pytest.raises(ValueError, match="one row for each"):
-        solve_side(side, fixed, offset, 5, 0.1, x[:-1])
+        side.solve(fixed, offset, 5, 0.1, x[:-1])
     with pytest.raises(ValueError, match="do not fit together"):
-        solve_side(side, fixed, offset[:-1], 5, 0.1, x)
+        side.solve(fixed, offset[:-1], 5, 0.1, x)
     with pytest.raises(ValueError, match="do not fit"):
         kernels.products(side.indptr, side.indices, x[:-1], fixed, np.empty(X.nnz), 1)
