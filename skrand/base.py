@@ -163,6 +163,14 @@ class Solver(BaseEstimator, ABC):
         """
         return None
 
+    def declines(self, problem: Any) -> str | None:
+        """Look at the data and say in one sentence why an answer is unlikely to be good, or None.
+
+        The ``auto`` solver of a task asks this when the solver's turn has come, and tries those
+        that decline last. A look must cost less than to try would, or serve the solve as well.
+        """
+        return None
+
     @property
     def max_steps(self) -> int | None:
         """The most iterations a solve can take, if that is known: what progress bars show."""
@@ -252,8 +260,10 @@ def solvers_of(task: str, can: Iterable[str] = ()) -> Iterator[tuple[registry.En
         yield entry, solver
 
 
-def cheapest_first(problem: Problem, candidates: Iterable[tuple[str, Solver]]) -> list[Solver]:
-    """Return the solvers that can solve `problem` and estimate its cost, the cheapest first.
+def cheapest_first(problem: Problem, candidates: Iterable[tuple[str, Solver]]) -> Iterator[Solver]:
+    """Yield the solvers that can solve `problem` and estimate its cost, the cheapest first.
+
+    Those that decline, once their turn has come, are yielded at the end.
 
     Parameters
     ----------
@@ -267,7 +277,13 @@ def cheapest_first(problem: Problem, candidates: Iterable[tuple[str, Solver]]) -
         cost = solver.cost(problem) if solver.supports(problem) is None else None
         if cost is not None:
             ranked.append((cost, name, solver))
-    return [solver for _, _, solver in sorted(ranked, key=lambda item: item[:2])]
+    declined = []
+    for _, _, solver in sorted(ranked, key=lambda item: item[:2]):
+        if solver.declines(problem) is None:
+            yield solver
+        else:
+            declined.append(solver)
+    yield from declined
 
 
 @dataclass(frozen=True, eq=False)

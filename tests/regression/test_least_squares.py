@@ -111,11 +111,36 @@ def test_auto_escalates_and_records_its_path():
     assert solution.converged
 
 
-def test_auto_sees_ill_conditioned_data_at_once():
-    A, b, _ = conditioned(20_000, 100, 1e12, 1e-1, seed=4)
+@pytest.mark.parametrize("shape", [(20_000, 100), (1000, 400), (300, 10)])
+def test_auto_sees_ill_conditioned_data_at_once(shape):
+    A, b, _ = conditioned(*shape, 1e12, 1e-1, seed=4)
     solution = Auto().solve(LeastSquares(A=A, b=b), rng=0)
-    assert solution.extra["solver_path"] == ["pne"]
+    assert len(solution.extra["solver_path"]) == 1
+    assert solution.solver != "chol"
     assert solution.converged
+
+
+def test_auto_reads_the_data_no_more_often_than_the_solver_it_takes():
+    A, b, _ = conditioned(1000, 100, 10.0, 1e-1, seed=5)
+    auto = Auto().solve(LeastSquares(A=A, b=b), rng=0)
+    alone = Cholesky().solve(LeastSquares(A=A, b=b), rng=0)
+    assert auto.solver == "chol"
+    assert np.array_equal(auto.x, alone.x)
+    # The look at the Gram matrix is not wasted.
+    assert auto.oracles["passes"] == alone.oracles["passes"]
+
+
+def test_auto_leaves_ill_conditioned_sparse_data_to_a_preconditioner():
+    A = sp.random_array((1000, 150), density=0.02, format="csr", rng=0)
+    twins = A + 1e-9 * sp.random_array(A.shape, density=0.005, rng=1)
+    A = sp.hstack([A, twins]).tocsr()
+    problem = LeastSquares(A=A, b=A.sum(axis=1)[:, None])
+    solution = Auto().solve(problem, rng=0)
+    assert solution.extra["solver_path"] == ["sap"]
+    # Where steps are cheap beside any square matrix, conjugate gradients come first.
+    A = sp.random_array((5000, 1000), density=0.01, format="csr", rng=0)
+    solution = Auto().solve(LeastSquares(A=A, b=A.sum(axis=1)[:, None]), rng=0)
+    assert solution.extra["solver_path"] == ["cg"]
 
 
 @pytest.mark.parametrize("solver", EXACT, ids=lambda s: s.name)

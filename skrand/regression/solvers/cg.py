@@ -8,6 +8,7 @@ from skrand._validation import check_integer, check_n_jobs, check_real
 from skrand.base import Monitor, Solution, Solver
 from skrand.linalg.threads import effective_n_jobs, single_threaded_blas
 from skrand.regression.factor import UNIT, Factor, column_scale, refine
+from skrand.regression.gram import gram_cost, is_singular
 from skrand.regression.inner import InnerSolver
 from skrand.regression.problem import LeastSquares
 
@@ -71,6 +72,16 @@ class ConjugateGradients(Solver):
             return None
         n, d, k = problem.shape
         return 300 * k * (35.0 * problem.nnz + 20 * (n + d))
+
+    def declines(self, problem: LeastSquares) -> str | None:
+        """Look at the Gram matrix, if that costs less: is it singular, no steps will be enough."""
+        n, d, _ = problem.shape
+        if n - problem.intercept < d and problem.ridge == 0:
+            return None
+        if gram_cost(problem) > self.cost(problem):
+            return None
+        threads = effective_n_jobs(check_n_jobs(self, self.n_jobs))
+        return "the data are too ill-conditioned" if is_singular(problem, threads) else None
 
     def _solve(self, problem: LeastSquares, rng: np.random.Generator, monitor: Monitor) -> Solution:
         tol = check_real(self, "tol", self.tol, 0, closed="neither", options=(None,))

@@ -5,22 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import scipy.linalg
 
 from skrand._validation import check_integer, check_n_jobs, check_real
 from skrand.base import Monitor, Solution, Solver
 from skrand.linalg.threads import effective_n_jobs, single_threaded_blas
-from skrand.regression.factor import (
-    TOLERANCE,
-    UNIT,
-    Factor,
-    cholesky,
-    column_scale,
-    pass_cost,
-    refine,
-)
+from skrand.regression.factor import TOLERANCE, pass_cost, refine
+from skrand.regression.gram import factor_gram, gram_cost, is_singular
 from skrand.regression.problem import LeastSquares
-from skrand.regression.sketching import objection_to_size, sample_problem
+from skrand.regression.sketching import objection_to_size
 from skrand.regression.summary import GramProblem, GramSummary
 
 __all__ = ["Cholesky"]
@@ -29,10 +21,6 @@ SINGULAR = (
     "The Gram matrix of the scaled columns is numerically singular, so directions of the data were "
     "left out. Solver 'sap' works at any condition number."
 )
-
-
-# Flops of a Gram matrix below which to try costs less than to look at a sample first.
-_WORTH_A_LOOK = 1 << 24
 
 
 class Cholesky(Solver):
@@ -90,17 +78,14 @@ class Cholesky(Solver):
             return f"its Gram matrix is singular with {n} rows for {d} columns and no ridge"
         return objection_to_size(problem, d)
 
-    def cost(self, problem: LeastSquares) -> float | None:
-        """Estimate flops; see ``skrand.regression.factor`` for what a pass counts.
+    def cost(self, problem: LeastSquares) -> float:
+        """Estimate flops; see ``skrand.regression.factor`` for what a pass counts."""
+        return gram_cost(problem) + 2 * pass_cost(problem)
 
-        None if a sample of the rows shows that the Gram matrix would be numerically singular.
-        """
-        if _is_hopeless(problem):
-            return None
-        n, d, _ = problem.shape
-        # A multiplication of a sparse product takes as long as some 250 of a dense one.
-        product = 250 * problem.nnz**2 / n if problem.issparse else n * d * d
-        return product + d**3 / 3 + 2 * pass_cost(problem)
+    def declines(self, problem: LeastSquares) -> str | None:
+        """Look whether the Gram matrix is numerically singular."""
+        threads = effective_n_jobs(check_n_jobs(self, self.n_jobs))
+        return SINGULAR if is_singular(problem, threads) else None
 
     def summary(
         self, n_features: int, n_targets: int, intercept: bool, rng: np.random.Generator
@@ -132,43 +117,3 @@ class Cholesky(Solver):
             return answer
         # The Gram matrix cannot tell rank deficiency from a condition number above 1e7.
         return replace(answer, converged=False, message=SINGULAR)
-
-
-def _is_hopeless(problem: LeastSquares) -> bool:
-    """Whether a sample of the rows says that the scaled Gram matrix is numerically singular."""
-    n, d, _ = problem.shape
-    if n * d * d < _WORTH_A_LOOK:
-        return False
-    small = sample_problem(problem)
-    if small is None:
-        return False
-    _, rcond = cholesky(small.rows.T @ small.rows)
-    # A sample of 2 d rows is up to 6 times worse conditioned than what it was drawn from.
-    return rcond < _smallest_rcond(len(small.scale)) / 36
-
-
-def _smallest_rcond(d: int) -> float:
-    """Return the reciprocal condition number below which a Gram matrix has no correct digits."""
-    return 10 * d * UNIT
-
-
-def factor_gram(gram: np.ndarray, problem: LeastSquares) -> Factor:
-    """Factor the Gram matrix, by Cholesky if it is definite in floating point, else by eigenvalues.
-
-    The second gives a finite answer of minimum norm; its rank is below the number of columns that
-    are used.
-    """
-    scale = column_scale(np.sqrt(np.maximum(gram.diagonal(), 0.0)), problem)
-    used = np.flatnonzero(scale)
-    scaled = scale[:, None] * gram * scale
-    np.fill_diagonal(scaled, scale != 0)
-    if len(used) < len(gram):
-        scaled = scaled[np.ix_(used, used)]
-    R, rcond = cholesky(scaled)
-    if rcond > _smallest_rcond(len(used)):
-        return Factor.from_triangle(scale, R, condition=rcond**-0.5)
-    values, vectors = scipy.linalg.eigh(scaled, check_finite=False)
-    Vt = np.zeros((len(used), len(gram)))
-    Vt[:, used] = vectors[:, ::-1].T
-    singular_values = np.sqrt(np.maximum(values[::-1], 0.0))
-    return Factor.from_svd(scale, singular_values, Vt, cut=np.sqrt(10 * len(used) * UNIT))

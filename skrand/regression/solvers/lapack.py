@@ -9,6 +9,7 @@ from skrand.linalg.threads import single_threaded_blas
 from skrand.regression.factor import (
     backward_error,
     column_scale,
+    qr_cost,
     solution,
     solve_rows,
     with_ridge_rows,
@@ -48,10 +49,8 @@ class Lapack(Solver):
         return "it needs dense data" if problem.issparse else None
 
     def cost(self, problem: LeastSquares) -> float:
-        """Estimate flops; Householder's are some five times slower than those of a product."""
-        n, d, _ = problem.shape
-        short = min(n, d)
-        return n * d * (9 * short + 700) + 20 * short**3
+        """Estimate flops of a matrix product."""
+        return qr_cost(problem)
 
     def _solve(self, problem: LeastSquares, rng: np.random.Generator, monitor: Monitor) -> Solution:
         matrix = problem.matrix()

@@ -70,7 +70,7 @@ class PNE(PreconditionedSolver):
     def cost(self, problem: LeastSquares) -> float:
         """Estimate flops; see ``skrand.regression.factor`` for what a pass counts."""
         n, d, _ = problem.shape
-        return n * d * (1.3 * d + 150) + 2 * pass_cost(problem) + 8 * d**3
+        return n * d * (1.3 * d + 150) + 2 * pass_cost(problem) + 12 * d**3
 
     def _precondition(
         self, problem: LeastSquares, seed: int, threads: int

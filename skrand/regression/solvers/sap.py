@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skrand.regression.factor import Factor, pass_cost, solve_rows
+from skrand.regression.factor import Factor, pass_cost, qr_cost, solve_rows
 from skrand.regression.preconditioned import PreconditionedSolver
 from skrand.regression.problem import LeastSquares
 from skrand.regression.sketching import sketch_problem
@@ -63,7 +63,10 @@ class SAP(PreconditionedSolver):
     def cost(self, problem: LeastSquares) -> float:
         """Estimate flops; see ``skrand.regression.factor`` for what a pass counts."""
         n, d, _ = problem.shape
-        return 100 * problem.nnz + 35 * pass_cost(problem) + 12 * d * d * (d + min(n, d))
+        if n <= 6 * d and not problem.issparse:
+            return qr_cost(problem) + 2 * pass_cost(problem)
+        rows = min(n, 6 * d)
+        return 100 * problem.nnz + 35 * pass_cost(problem) + d * d * (2 * rows + 5 * d)
 
     def _precondition(
         self, problem: LeastSquares, seed: int, threads: int

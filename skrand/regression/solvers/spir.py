@@ -68,14 +68,21 @@ class SPIR(PreconditionedSolver):
 
     def cost(self, problem: LeastSquares) -> float:
         """Estimate flops; see ``skrand.regression.factor`` for what a pass counts."""
-        return 150 * problem.nnz + 21 * pass_cost(problem) + 50 * problem.shape[1] ** 3
+        n, d, _ = problem.shape
+        rows = min(n, _multiple(problem) * d)
+        return 150 * problem.nnz + 21 * pass_cost(problem) + d * d * (2 * rows + 8 * d)
 
     def _precondition(
         self, problem: LeastSquares, seed: int, threads: int
     ) -> tuple[Factor, np.ndarray]:
-        n, d, _ = problem.shape
-        multiple = float(np.clip(n / (4 * d), 6, 20))
-        return _factor_in_two(sketch_problem(self, problem, multiple, 4, seed, threads), threads)
+        small = sketch_problem(self, problem, _multiple(problem), 4, seed, threads)
+        return _factor_in_two(small, threads)
+
+
+def _multiple(problem: LeastSquares) -> float:
+    """Return how many rows a column the sketch has: more where they are few beside the data's."""
+    n, d, _ = problem.shape
+    return float(np.clip(n / (4 * d), 6, 20))
 
 
 def _factor_in_two(small: SketchedRows, threads: int) -> tuple[Factor, np.ndarray]:

@@ -1,0 +1,81 @@
+"""The Gram matrix of a least-squares problem: what it costs, whether it will do, and its factor."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.linalg
+
+from skrand.regression.factor import UNIT, Factor, cholesky, column_scale
+from skrand.regression.problem import LeastSquares
+from skrand.regression.sketching import sample_problem
+
+__all__ = ["factor_gram", "gram_cost", "is_singular"]
+
+# Flops of a Gram matrix below which to form it costs less than to look at a sample first.
+_WORTH_A_SAMPLE = 1 << 24
+
+
+def gram_cost(problem: LeastSquares) -> float:
+    """Estimate what the Gram matrix and its Cholesky factor cost, in flops of a dense product."""
+    n, d, _ = problem.shape
+    if problem.issparse:
+        # A multiplication of a sparse product takes as long as some 100 of a dense one.
+        return 100 * problem.nnz**2 / n + d**3
+    return n * d * d + d**3 / 3
+
+
+def is_singular(problem: LeastSquares, threads: int) -> bool:
+    """Whether the scaled Gram matrix is numerically singular, as far as a look can tell.
+
+    A sample of the rows is looked at where that is cheaper, else the Gram matrix itself, which is
+    kept if it is any good. It needs as many rows as columns, or a ridge.
+    """
+    if "singular" not in problem.found:
+        problem.found["singular"] = _look(problem, threads)
+    return problem.found["singular"]
+
+
+def _look(problem: LeastSquares, threads: int) -> bool:
+    n, d, _ = problem.shape
+    sample = sample_problem(problem) if n * d * d >= _WORTH_A_SAMPLE else None
+    if sample is not None:
+        _, rcond = cholesky(sample.rows.T @ sample.rows)
+        # A sample of 2 d rows is up to 6 times worse conditioned than what it was drawn from.
+        return rcond < _smallest_rcond(len(sample.scale)) / 36
+    products = problem.gram(threads)
+    _, scaled = _scaled(products[0], problem)
+    if not cholesky(scaled)[1] > _smallest_rcond(len(scaled)):
+        return True
+    problem.found["gram"] = products
+    return False
+
+
+def _smallest_rcond(d: int) -> float:
+    """Return the reciprocal condition number below which a Gram matrix has no correct digits."""
+    return 10 * d * UNIT
+
+
+def factor_gram(gram: np.ndarray, problem: LeastSquares) -> Factor:
+    """Factor the Gram matrix, by Cholesky if it is definite in floating point, else by eigenvalues.
+
+    The second gives a finite answer of minimum norm; its rank is below the number of columns that
+    are used.
+    """
+    scale, scaled = _scaled(gram, problem)
+    R, rcond = cholesky(scaled)
+    if rcond > _smallest_rcond(len(scaled)):
+        return Factor.from_triangle(scale, R, condition=rcond**-0.5)
+    values, vectors = scipy.linalg.eigh(scaled, check_finite=False)
+    Vt = np.zeros((len(scaled), len(gram)))
+    Vt[:, np.flatnonzero(scale)] = vectors[:, ::-1].T
+    singular_values = np.sqrt(np.maximum(values[::-1], 0.0))
+    return Factor.from_svd(scale, singular_values, Vt, cut=np.sqrt(10 * len(scaled) * UNIT))
+
+
+def _scaled(gram: np.ndarray, problem: LeastSquares) -> tuple[np.ndarray, np.ndarray]:
+    """Return what makes the columns unit, and the Gram matrix of those that are used, scaled."""
+    scale = column_scale(np.sqrt(np.maximum(gram.diagonal(), 0.0)), problem)
+    scaled = scale[:, None] * gram * scale
+    np.fill_diagonal(scaled, scale != 0)
+    used = np.flatnonzero(scale)
+    return scale, scaled if len(used) == len(gram) else scaled[np.ix_(used, used)]
