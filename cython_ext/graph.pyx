@@ -12,96 +12,121 @@ from libc.stdint cimport int32_t, int64_t
 cdef extern from *:
     """
     #include "kernels.h"
+    #include <string.h>
 
-    #define SKRAND_TOP(TYPE, NAME, ABS)                                                          \\
-    /* Move the q entries of largest magnitude to the front; return the least of them. */        \\
-    static TYPE NAME##_select(TYPE *v, int32_t *c, ptrdiff_t count, ptrdiff_t q)                 \\
+    #define SKRAND_TOP(TYPE, BITS, NAME, ABS)                                                    \\
+    static inline TYPE NAME##_value(BITS bits)                                                   \\
     {                                                                                            \\
-        ptrdiff_t low = 0, high = count - 1;                                                     \\
-        TYPE least;                                                                              \\
-        while (low < high) {                                                                     \\
-            TYPE x = ABS(v[low]), y = ABS(v[(low + high) / 2]), z = ABS(v[high]);                \\
-            TYPE pivot = x > y ? (y > z ? y : (x > z ? z : x)) : (x > z ? x : (y > z ? z : y));  \\
-            ptrdiff_t i = low, j = high;                                                         \\
-            while (i <= j) {                                                                     \\
-                while (ABS(v[i]) > pivot) i++;                                                   \\
-                while (ABS(v[j]) < pivot) j--;                                                   \\
-                if (i <= j) {                                                                    \\
-                    TYPE t = v[i]; int32_t s = c[i];                                             \\
-                    v[i] = v[j]; c[i] = c[j];                                                    \\
-                    v[j] = t; c[j] = s;                                                          \\
-                    i++; j--;                                                                    \\
-                }                                                                                \\
+        TYPE value;                                                                              \\
+        memcpy(&value, &bits, sizeof value);                                                     \\
+        return value;                                                                            \\
+    }                                                                                            \\
+    static inline BITS NAME##_bits(TYPE value)                                                   \\
+    {                                                                                            \\
+        BITS bits;                                                                               \\
+        memcpy(&bits, &value, sizeof bits);                                                      \\
+        return bits;                                                                             \\
+    }                                                                                            \\
+    static inline int32_t NAME##_above(const TYPE *v, ptrdiff_t n, TYPE bar)                     \\
+    {                                                                                            \\
+        int32_t count = 0;                                                                       \\
+        _Pragma("omp simd reduction(+:count)")                                                   \\
+        for (ptrdiff_t k = 0; k < n; k++)                                                        \\
+            count += ABS(v[k]) > bar;                                                            \\
+        return count;                                                                            \\
+    }                                                                                            \\
+    /* Of n > q entries above the bar keep the q largest in magnitude, in their order, or any    \\
+     * set of at most `most` that holds these; return how many and raise the bar. Of equal ones  \\
+     * the first are kept. Bits of positive numbers are ordered as the numbers are: bisection    \\
+     * over them ends, and its steps are vector code without branches. */                        \\
+    SKRAND_CLONES                                                                                \\
+    static ptrdiff_t NAME##_keep(                                                                \\
+        TYPE *v, int32_t *c, ptrdiff_t n, ptrdiff_t q, ptrdiff_t most, TYPE *bar)                \\
+    {                                                                                            \\
+        ptrdiff_t above = n, kept = 0, equal = 0;                                                \\
+        TYPE largest = 0;                                                                        \\
+        _Pragma("omp simd reduction(max:largest)")                                               \\
+        for (ptrdiff_t k = 0; k < n; k++)                                                        \\
+            largest = ABS(v[k]) > largest ? ABS(v[k]) : largest;                                 \\
+        /* At least q are above low, and fewer above high. */                                    \\
+        BITS low = NAME##_bits(*bar), high = NAME##_bits(largest);                               \\
+        while (above > most && high - low > 1) {                                                 \\
+            BITS middle = low + (high - low) / 2;                                                \\
+            ptrdiff_t count = NAME##_above(v, n, NAME##_value(middle));                          \\
+            if (count >= q) {                                                                    \\
+                low = middle;                                                                    \\
+                above = count;                                                                   \\
             }                                                                                    \\
-            if (q - 1 <= j) high = j;                                                            \\
-            else if (q - 1 >= i) low = i;                                                        \\
-            else break;                                                                          \\
+            else                                                                                 \\
+                high = middle;                                                                   \\
         }                                                                                        \\
-        least = ABS(v[0]);                                                                       \\
-        for (ptrdiff_t k = 1; k < q; k++)                                                        \\
-            least = ABS(v[k]) < least ? ABS(v[k]) : least;                                       \\
-        return least;                                                                            \\
-    }                                                                                            \\
-    /* Sort by column: shell sort, for some tens of entries. */                                  \\
-    static void NAME##_sort(TYPE *v, int32_t *c, ptrdiff_t n)                                    \\
-    {                                                                                            \\
-        static const ptrdiff_t gaps[] = {701, 301, 132, 57, 23, 10, 4, 1};                       \\
-        for (int g = 0; g < 8; g++) {                                                            \\
-            for (ptrdiff_t i = gaps[g]; i < n; i++) {                                            \\
-                int32_t column = c[i];                                                           \\
-                TYPE value = v[i];                                                               \\
-                ptrdiff_t j = i;                                                                 \\
-                for (; j >= gaps[g] && c[j - gaps[g]] > column; j -= gaps[g]) {                  \\
-                    c[j] = c[j - gaps[g]];                                                       \\
-                    v[j] = v[j - gaps[g]];                                                       \\
-                }                                                                                \\
-                c[j] = column;                                                                   \\
-                v[j] = value;                                                                    \\
-            }                                                                                    \\
+        if (above > most) {                                                                      \\
+            /* Entries of magnitude high are the q-th to the above-th largest. */                \\
+            low = high;                                                                          \\
+            equal = q - NAME##_above(v, n, NAME##_value(high));                                  \\
         }                                                                                        \\
+        *bar = NAME##_value(low);                                                                \\
+        for (ptrdiff_t k = 0; k < n; k++) {                                                      \\
+            TYPE value = v[k];                                                                   \\
+            int tie = (ABS(value) == *bar) & (equal > 0);                                        \\
+            v[kept] = value;                                                                     \\
+            c[kept] = c[k];                                                                      \\
+            kept += (ABS(value) > *bar) | tie;                                                   \\
+            equal -= tie;                                                                        \\
+        }                                                                                        \\
+        return kept;                                                                             \\
     }                                                                                            \\
-    static inline int32_t NAME##_hits(const TYPE *t, ptrdiff_t m, TYPE bar)                      \\
+    /* Mark which of 64 entries exceed the bar, one byte each; return whether any does. */       \\
+    static inline int NAME##_marked(const TYPE *t, TYPE bar, unsigned char *hit)                 \\
     {                                                                                            \\
-        int32_t hits = 0;                                                                        \\
-        _Pragma("omp simd reduction(+:hits)")                                                    \\
-        for (ptrdiff_t j = 0; j < m; j++)                                                        \\
-            hits += ABS(t[j]) > bar;                                                             \\
-        return hits;                                                                             \\
+        uint64_t any[8];                                                                         \\
+        _Pragma("omp simd")                                                                      \\
+        for (int j = 0; j < 64; j++)                                                             \\
+            hit[j] = ABS(t[j]) > bar;                                                            \\
+        memcpy(any, hit, 64);                                                                    \\
+        return (any[0] | any[1] | any[2] | any[3] | any[4] | any[5] | any[6] | any[7]) != 0;     \\
     }                                                                                            \\
-    /* Scan one row of a tile, for what exceeds the bar, 64 entries at a time, then 8, then one. \\
-     * Up to 2 q are kept; then the smaller half goes and the bar rises. */                      \\
+    /* Scan one row of a tile for what exceeds the bar: 64 entries at a time, of these 8 at a    \\
+     * time, and those without branches. Rows have room for `width` entries, of which the        \\
+     * smallest go when 8 more might not fit. */                                                 \\
     SKRAND_CLONES                                                                                \\
     static void NAME##_scan(                                                                     \\
         const TYPE *t, ptrdiff_t m, ptrdiff_t first, ptrdiff_t skip, ptrdiff_t q,                \\
-        TYPE *v, int32_t *c, int32_t *count, TYPE *bar)                                          \\
+        ptrdiff_t width, TYPE *v, int32_t *c, int32_t *count, TYPE *bar)                         \\
     {                                                                                            \\
         ptrdiff_t n = *count;                                                                    \\
-        TYPE least = *bar;                                                                       \\
+        TYPE least = *bar, rest[64];                                                             \\
+        unsigned char hit[64];                                                                   \\
         for (ptrdiff_t start = 0; start < m; start += 64) {                                      \\
-            ptrdiff_t end = start + 64 < m ? start + 64 : m;                                     \\
-            if (end - start == 64 && !NAME##_hits(t + start, 64, least))                         \\
+            const TYPE *block = t + start;                                                       \\
+            if (m - start < 64) {                                                                \\
+                memset(rest, 0, sizeof rest);                                                    \\
+                memcpy(rest, block, (m - start) * sizeof(TYPE));                                 \\
+                block = rest;                                                                    \\
+            }                                                                                    \\
+            if (!NAME##_marked(block, least, hit))                                               \\
                 continue;                                                                        \\
-            for (ptrdiff_t part = start; part < end; part += 8) {                                \\
-                ptrdiff_t stop = part + 8 < end ? part + 8 : end;                                \\
-                if (stop - part == 8 && !NAME##_hits(t + part, 8, least))                        \\
+            if (skip >= start && skip < start + 64)                                              \\
+                hit[skip - start] = 0;                                                           \\
+            for (int part = 0; part < 64; part += 8) {                                           \\
+                uint64_t any;                                                                    \\
+                memcpy(&any, hit + part, 8);                                                     \\
+                if (!any)                                                                        \\
                     continue;                                                                    \\
-                for (ptrdiff_t j = part; j < stop; j++) {                                        \\
-                    if (ABS(t[j]) > least && j != skip) {                                        \\
-                        v[n] = t[j];                                                             \\
-                        c[n++] = (int32_t) (first + j);                                          \\
-                        if (n == 2 * q) {                                                        \\
-                            least = NAME##_select(v, c, n, q);                                   \\
-                            n = q;                                                               \\
-                        }                                                                        \\
-                    }                                                                            \\
+                for (int j = part; j < part + 8; j++) {                                          \\
+                    v[n] = block[j];                                                             \\
+                    c[n] = (int32_t) (first + start + j);                                        \\
+                    n += hit[j];                                                                 \\
                 }                                                                                \\
+                if (n + 8 > width)                                                               \\
+                    n = NAME##_keep(v, c, n, q, q + (width - q) / 4, &least);                    \\
             }                                                                                    \\
         }                                                                                        \\
         *count = (int32_t) n;                                                                    \\
         *bar = least;                                                                            \\
     }
-    SKRAND_TOP(float, skrand_top_f32, fabsf)
-    SKRAND_TOP(double, skrand_top_f64, fabs)
+    SKRAND_TOP(float, uint32_t, skrand_top_f32, fabsf)
+    SKRAND_TOP(double, uint64_t, skrand_top_f64, fabs)
 
     /* One row of the dual: sum of the positive parts, of their squares, and their number. */
     static ptrdiff_t skrand_dual_row(
@@ -122,24 +147,29 @@ cdef extern from *:
         return n;
     }
     """
-    float skrand_top_f32_select(float *v, int32_t *c, ptrdiff_t count, ptrdiff_t q) nogil
-    double skrand_top_f64_select(double *v, int32_t *c, ptrdiff_t count, ptrdiff_t q) nogil
-    void skrand_top_f32_sort(float *v, int32_t *c, ptrdiff_t n) nogil
-    void skrand_top_f64_sort(double *v, int32_t *c, ptrdiff_t n) nogil
+    ptrdiff_t skrand_top_f32_keep(
+        float *v, int32_t *c, ptrdiff_t n, ptrdiff_t q, ptrdiff_t most, float *bar) nogil
+    ptrdiff_t skrand_top_f64_keep(
+        double *v, int32_t *c, ptrdiff_t n, ptrdiff_t q, ptrdiff_t most, double *bar) nogil
     void skrand_top_f32_scan(
-        const float *t, ptrdiff_t m, ptrdiff_t first, ptrdiff_t skip, ptrdiff_t q, float *v,
-        int32_t *c, int32_t *count, float *bar) nogil
+        const float *t, ptrdiff_t m, ptrdiff_t first, ptrdiff_t skip, ptrdiff_t q, ptrdiff_t width,
+        float *v, int32_t *c, int32_t *count, float *bar) nogil
     void skrand_top_f64_scan(
-        const double *t, ptrdiff_t m, ptrdiff_t first, ptrdiff_t skip, ptrdiff_t q, double *v,
-        int32_t *c, int32_t *count, double *bar) nogil
+        const double *t, ptrdiff_t m, ptrdiff_t first, ptrdiff_t skip, ptrdiff_t q,
+        ptrdiff_t width, double *v, int32_t *c, int32_t *count, double *bar) nogil
     ptrdiff_t skrand_dual_row(
         const int32_t *column, const double *c, ptrdiff_t m, double own, const double *a,
         double *sum, double *square) nogil
 
 
+#: Entries that a row of the buffers must have room for beyond the q to be kept.
+cdef enum:
+    _SPARE = 16
+
+
 def top_scan(
-    const floating[:, ::1] tile, ptrdiff_t row, ptrdiff_t column, floating[:, ::1] values,
-    int32_t[:, ::1] columns, int32_t[::1] counts, floating[::1] bars,
+    const floating[:, ::1] tile, ptrdiff_t row, ptrdiff_t column, ptrdiff_t q,
+    floating[:, ::1] values, int32_t[:, ::1] columns, int32_t[::1] counts, floating[::1] bars,
 ):
     """Add a tile of products to the largest ones of its rows.
 
@@ -148,46 +178,59 @@ def top_scan(
     tile : memoryview of shape (b, m)
         Products; entry (i, j) belongs to row ``row + i`` and column ``column + j`` of the whole.
         Those with equal row and column are passed over; a negative `row` keeps them.
-    values, columns : memoryviews of shape (b, 2 q)
-        What is kept so far.
+    q : int
+        How many of each row are wanted.
+    values, columns : memoryviews of shape (b, width)
+        What is kept so far, the q largest among it, in the order it came; ``width >= q + 16``.
     counts, bars : memoryviews of shape (b,)
         How many are kept, and what a new one has to exceed in magnitude.
     """
-    cdef ptrdiff_t i, skip, b = tile.shape[0], m = tile.shape[1], q = values.shape[1] // 2
-    if values.shape[0] < b or columns.shape[0] < b or counts.shape[0] < b or bars.shape[0] < b:
-        raise ValueError("the buffers have fewer rows than the tile")
-    if columns.shape[1] < 2 * q or q < 1:
-        raise ValueError("the buffers must have the same even number of columns")
+    cdef ptrdiff_t i, skip, b = tile.shape[0], m = tile.shape[1], width = values.shape[1]
+    _check_buffers(b, q, width, values.shape[0], columns, counts, bars.shape[0])
     with nogil:
         for i in range(b):
             skip = row + i - column if row >= 0 else -1
             if floating is float:
                 skrand_top_f32_scan(
-                    &tile[i, 0], m, column, skip, q, &values[i, 0], &columns[i, 0], &counts[i],
-                    &bars[i])
+                    &tile[i, 0], m, column, skip, q, width, &values[i, 0], &columns[i, 0],
+                    &counts[i], &bars[i])
             else:
                 skrand_top_f64_scan(
-                    &tile[i, 0], m, column, skip, q, &values[i, 0], &columns[i, 0], &counts[i],
-                    &bars[i])
+                    &tile[i, 0], m, column, skip, q, width, &values[i, 0], &columns[i, 0],
+                    &counts[i], &bars[i])
 
 
-def top_finish(floating[:, ::1] values, int32_t[:, ::1] columns, int32_t[::1] counts):
-    """Leave the q largest entries of each row in front, by column; set the counts to at most q."""
-    cdef ptrdiff_t i, b = values.shape[0], q = values.shape[1] // 2
-    if columns.shape[0] < b or columns.shape[1] < 2 * q or counts.shape[0] < b:
-        raise ValueError("the buffers do not have the same shape")
+def top_finish(
+    ptrdiff_t q, floating[:, ::1] values, int32_t[:, ::1] columns, int32_t[::1] counts,
+    floating[::1] bars,
+):
+    """Leave the q largest entries of each row in front, in the order they came; fewer if fewer.
+
+    Of entries of equal magnitude the first stay. The counts are then at most q.
+    """
+    cdef ptrdiff_t i, b = values.shape[0]
+    _check_buffers(b, q, values.shape[1], b, columns, counts, bars.shape[0])
     with nogil:
         for i in range(b):
+            if counts[i] <= q:
+                continue
             if floating is float:
-                if counts[i] > q:
-                    skrand_top_f32_select(&values[i, 0], &columns[i, 0], counts[i], q)
-                    counts[i] = <int32_t> q
-                skrand_top_f32_sort(&values[i, 0], &columns[i, 0], counts[i])
+                counts[i] = <int32_t> skrand_top_f32_keep(
+                    &values[i, 0], &columns[i, 0], counts[i], q, q, &bars[i])
             else:
-                if counts[i] > q:
-                    skrand_top_f64_select(&values[i, 0], &columns[i, 0], counts[i], q)
-                    counts[i] = <int32_t> q
-                skrand_top_f64_sort(&values[i, 0], &columns[i, 0], counts[i])
+                counts[i] = <int32_t> skrand_top_f64_keep(
+                    &values[i, 0], &columns[i, 0], counts[i], q, q, &bars[i])
+
+
+cdef int _check_buffers(
+    ptrdiff_t b, ptrdiff_t q, ptrdiff_t width, ptrdiff_t rows, const int32_t[:, ::1] columns,
+    const int32_t[::1] counts, ptrdiff_t bars,
+) except -1:
+    if rows < b or columns.shape[0] < b or counts.shape[0] < b or bars < b:
+        raise ValueError("the buffers have fewer rows than the tile")
+    if q < 1 or width < q + _SPARE or columns.shape[1] != width:
+        raise ValueError("the buffers have no room for the entries to keep and 16 more")
+    return 0
 
 
 def dual_pass(

@@ -2,16 +2,59 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import scipy.sparse as sp
 
 from skrand._ext import graph as _kernels
 from skrand.linalg.threads import ordered_map, single_threaded_blas
 
-__all__ = ["largest_products"]
+__all__ = ["LargestEntries", "largest_products"]
 
 #: Rows and columns of a tile: large enough for BLAS, small enough for the cache.
-_ROWS, _COLUMNS = 512, 1024
+_ROWS, _COLUMNS = 512, 512
+
+
+class LargestEntries:
+    """The largest entries in each row of products with all rows of a matrix, tile by tile.
+
+    Parameters
+    ----------
+    b : int
+        Rows of the product.
+    q : int
+        Entries a row.
+    dtype : dtype
+        float32 or float64.
+    bars : ndarray of shape (b,), default=None
+        What the magnitude of an entry must exceed; 0 if not given.
+    """
+
+    def __init__(self, b: int, q: int, dtype: Any, bars: np.ndarray | None = None) -> None:
+        self.q = q
+        # Room for twice as many: the smaller half goes when the kernel finds no more room.
+        width = 2 * q + 16
+        self._values = np.empty((b, width), dtype=dtype)
+        self._columns = np.empty((b, width), dtype=np.int32)
+        self._counts = np.zeros(b, dtype=np.int32)
+        self._bars = np.zeros(b, dtype=dtype) if bars is None else bars.astype(dtype)
+
+    def scan(self, A: np.ndarray, B: np.ndarray, row: int = -1) -> None:
+        """Take the entries of ``A @ B.T``; from `row` on entries (row + i, i) are passed over."""
+        b = len(A)
+        tile = np.empty(b * min(_COLUMNS, len(B)), dtype=A.dtype)
+        for first in range(0, len(B), _COLUMNS):
+            part = B[first : first + _COLUMNS]
+            product = np.matmul(A, part.T, out=tile[: b * len(part)].reshape(b, len(part)))
+            _kernels.top_scan(
+                product, row, first, self.q, self._values, self._columns, self._counts, self._bars
+            )
+
+    def finish(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return entries and columns, both of shape (b, q) and by column, and how many count."""
+        _kernels.top_finish(self.q, self._values, self._columns, self._counts, self._bars)
+        return self._values[:, : self.q], self._columns[:, : self.q], self._counts
 
 
 def largest_products(
@@ -41,7 +84,8 @@ def largest_products(
     Returns
     -------
     csr_array of shape (n, m)
-        With sorted columns. Zeros are not stored.
+        With sorted columns. Of products of equal magnitude those of the first columns are kept.
+        Zeros are not stored.
     """
     A, B = np.ascontiguousarray(A), np.ascontiguousarray(B)
     n, m = len(A), len(B)
@@ -49,18 +93,11 @@ def largest_products(
 
     def block(start: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         rows = A[start : start + _ROWS]
-        values = np.empty((len(rows), 2 * q), dtype=A.dtype)
-        columns = np.empty((len(rows), 2 * q), dtype=np.int32)
-        counts = np.zeros(len(rows), dtype=np.int32)
-        bars = np.zeros(len(rows), dtype=A.dtype)
-        for first in range(0, m, _COLUMNS):
-            tile = rows @ B[first : first + _COLUMNS].T
-            _kernels.top_scan(
-                tile, start if exclude_diagonal else -1, first, values, columns, counts, bars
-            )
-        _kernels.top_finish(values, columns, counts)
+        largest = LargestEntries(len(rows), q, A.dtype)
+        largest.scan(rows, B, start if exclude_diagonal else -1)
+        values, columns, counts = largest.finish()
         kept = np.arange(q) < counts[:, None]
-        return columns[:, :q][kept], values[:, :q][kept], counts
+        return columns[kept], values[kept], counts
 
     with single_threaded_blas():
         blocks = list(ordered_map(block, range(0, n, _ROWS), threads))

@@ -27,6 +27,27 @@ def test_largest_products(dtype, shape):
     assert (one != two).nnz == 0
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("q", [1, 7, 60, 600])
+@pytest.mark.parametrize("largest", [1, 3, 10**6])
+def test_of_equal_products_the_first_stay(dtype, q, largest):
+    rng = np.random.default_rng(0)
+    A, B = np.ones((9, 1), dtype=dtype), rng.integers(0, largest + 1, (1101, 1)).astype(dtype)
+    if largest == 3:
+        # Each row sees larger and larger products: all that was kept has to go, again and again.
+        B = np.sort(B, axis=0)
+    B *= rng.choice([-1, 1], B.shape).astype(dtype)
+    found = largest_products(A, B, q)
+    for i in range(9):
+        product = B[:, 0].copy()
+        product[i] = 0
+        first = np.argsort(-np.abs(product), kind="stable")[:q]
+        first = np.sort(first[product[first] != 0])
+        row = slice(*found.indptr[i : i + 2])
+        np.testing.assert_array_equal(found.indices[row], first)
+        np.testing.assert_array_equal(found.data[row], product[first])
+
+
 def dense_projection(C, eta):
     """Maximise over all symmetric doubly stochastic matrices by SciPy's SLSQP."""
     n = len(C)

@@ -9,20 +9,19 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from skrand._ext import graph as _graph
 from skrand._ext import pursuit as _pursuit
 from skrand._validation import check_integer, check_n_jobs, check_real
 from skrand.base import Monitor
 from skrand.clustering.graph import Graph, GraphSolver, symmetric_affinity
 from skrand.clustering.problem import SubspaceClustering
 from skrand.clustering.solvers.lsr import representation_memory
-from skrand.linalg.products import largest_products
+from skrand.linalg.products import LargestEntries, largest_products
 from skrand.linalg.threads import effective_n_jobs, ordered_map
 
 __all__ = ["SSC", "EnSC", "elastic_net_representation"]
 
-#: Rows that share products with all others, and columns of a tile of these.
-_ROWS, _COLUMNS = 512, 2048
+#: Rows that share products with all others.
+_ROWS = 512
 
 #: From this tolerance on, products in float32 tell which atoms violate the conditions.
 _SINGLE = 1e-4
@@ -284,16 +283,11 @@ def _round(
     support = coef != 0
     # Atoms of the support may exceed the bar; there is room for them and for new ones.
     q = min(len(X), _MORE + int(support.sum(axis=1).max(initial=0)))
-    values = np.zeros((len(rows), 2 * q), dtype=atoms.dtype)
-    columns = np.full((len(rows), 2 * q), -1, dtype=np.int32)
-    found, bars = np.zeros(len(rows), dtype=np.int32), l1.astype(atoms.dtype)
-    for first in range(0, len(X), _COLUMNS):
-        tile = residual @ atoms[first : first + _COLUMNS].T
-        _graph.top_scan(tile, -1, first, values, columns, found, bars)
-    _graph.top_finish(values, columns, found)
-    excess = np.abs(values[:, :q]) / l1[:, None] - 1.0
-    columns = columns[:, :q]
+    largest = LargestEntries(len(rows), q, atoms.dtype, l1)
+    largest.scan(residual, atoms)
+    values, columns, found = largest.finish()
     new = (np.arange(q) < found[:, None]) & (columns != rows[:, None])
+    excess = np.abs(np.where(new, values, 0.0)) / l1[:, None] - 1.0
     known = np.where(support, active, -2)
     for k in range(known.shape[1]):
         new &= columns != known[:, k, None]

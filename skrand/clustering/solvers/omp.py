@@ -6,19 +6,19 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.linalg import solve_triangular
 
-from skrand._ext import graph as _graph
 from skrand._ext import pursuit as _pursuit
 from skrand._validation import check_integer, check_n_jobs, check_real
 from skrand.base import Monitor
 from skrand.clustering.graph import Graph, GraphSolver, symmetric_affinity
 from skrand.clustering.problem import SubspaceClustering
 from skrand.clustering.solvers.lsr import representation_memory
+from skrand.linalg.products import LargestEntries
 from skrand.linalg.threads import effective_n_jobs, ordered_map
 
 __all__ = ["SSCOMP", "orthogonal_pursuit"]
 
-#: Rows that share products with all others, and columns of a tile of these.
-_ROWS, _COLUMNS = 512, 2048
+#: Rows that share products with all others.
+_ROWS = 512
 
 
 class SSCOMP(GraphSolver):
@@ -130,12 +130,7 @@ def _pursue_block(
 
 def _best_atoms(X: np.ndarray, residual: np.ndarray, start: int) -> np.ndarray:
     """Return for each residual the row of X with the largest product, other than its own row."""
-    b = len(residual)
-    R = residual.astype(X.dtype)
-    values, columns = np.zeros((b, 2), dtype=X.dtype), np.full((b, 2), -1, dtype=np.int32)
-    counts, bars = np.zeros(b, dtype=np.int32), np.zeros(b, dtype=X.dtype)
-    for first in range(0, len(X), _COLUMNS):
-        tile = R @ X[first : first + _COLUMNS].T
-        _graph.top_scan(tile, start, first, values, columns, counts, bars)
-    _graph.top_finish(values, columns, counts)
+    largest = LargestEntries(len(residual), 1, X.dtype)
+    largest.scan(residual.astype(X.dtype), X, start)
+    _, columns, counts = largest.finish()
     return np.where(counts > 0, columns[:, 0], -1).astype(np.int32)
