@@ -210,6 +210,11 @@ class Solver(BaseEstimator, ABC):
         monitor = Monitor(callback)
         before = Counter(problem.oracles)
         solution = self._solve(problem, np.random.default_rng(rng), monitor)
+        if not isinstance(solution, Solution):
+            raise TypeError(
+                f"{type(self).__name__}._solve must return a skrand.base.Solution. Got "
+                f"{solution!r} instead."
+            )
         return replace(
             solution,
             history=monitor.history,

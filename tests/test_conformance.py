@@ -17,15 +17,17 @@ def _checks():
         for name, check in iter_checks(entry):
             # tests/test_sklearn_checks.py runs these one by one.
             if name != "scikit-learn":
-                yield pytest.param(check, id=f"{entry.name}-{name}")
+                yield pytest.param(name, check, id=f"{entry.name}-{name}")
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("check", list(_checks()))
-def test_conformance(check):
+@pytest.mark.parametrize(("name", "check"), list(_checks()))
+def test_conformance(name, check):
     try:
         check()
     except NotApplicable as skip:
+        if name.startswith("solves"):
+            pytest.fail(f"our own solvers take every instance: {skip}")
         pytest.skip(str(skip))
 
 
@@ -52,6 +54,20 @@ class Scribbler(Cholesky):
         return super()._solve(problem, rng, monitor)
 
 
+class Picky(Cholesky):
+    """Refuse a plain instance of the task, which is its right, and one that it declares."""
+
+    def supports(self, problem):
+        return (
+            "no ridge" if problem.ridge else "no weights" if problem.weights is not None else None
+        )
+
+
+class Useless(Cholesky):
+    def supports(self, problem):
+        return "it does nothing"
+
+
 class Greedy(Cholesky):
     """Accept what the entry does not declare."""
 
@@ -64,6 +80,8 @@ class Greedy(Cholesky):
         (Wrong, None, "solves[dense]"),
         (Scribbler, None, "input[dense]"),
         (Greedy, frozenset(), "refuses[sparse]"),
+        (Picky, None, "solves[weighted]"),
+        (Useless, None, "accepts"),
     ],
 )
 def test_each_rule_can_be_broken(cls, capabilities, failing, monkeypatch):
@@ -76,3 +94,12 @@ def test_each_rule_can_be_broken(cls, capabilities, failing, monkeypatch):
     monkeypatch.setattr(registry, "load", lambda e: cls if e.kind == "solver" else task)
     with pytest.raises(AssertionError):
         dict(iter_checks(entry))[failing]()
+
+
+@pytest.mark.parametrize("name", ["solves[ridge]", "seed[ridge]", "max-iter[ridge]"])
+def test_a_solver_may_refuse_a_plain_instance(name, monkeypatch):
+    entry = registry.get("chol", kind="solver")
+    task = registry.load(registry.get("least-squares", kind="task"))
+    monkeypatch.setattr(registry, "load", lambda e: Picky if e.kind == "solver" else task)
+    with pytest.raises(NotApplicable, match="no ridge"):
+        dict(iter_checks(entry))[name]()

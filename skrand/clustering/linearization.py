@@ -28,7 +28,9 @@ class ManifoldLinearization(Problem):
 
     The answer is a pair: the map W of shape (m, n_components), and the membership P of shape
     (n, n_clusters). What is maximised is ``R(Z) - R_c(Z, P)``, with Z the rows of ``F W`` scaled to
-    length one; see :mod:`skrand.clustering.coding_rate`.
+    length one; see :mod:`skrand.clustering.coding_rate`. `extra` of a solution has to hold that as
+    ``"coding_rate_reduction"``, its value at every iteration as ``"objective_path"``, and the
+    ``"potential"`` by which points that come later get a membership.
 
     Parameters
     ----------

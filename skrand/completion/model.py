@@ -97,10 +97,13 @@ class LowRankModel(SolverMixin, BaseEstimator):
         self.rank_, self.alpha_ = problem.rank, problem.alpha
         self.observed_counts_ = tuple(np.diff(side.indptr) for side in problem.sides)
         solution = self._run_solver(problem, _attributes)
-        self.singular_values_ = solution.extra["singular_values"]
+        x, extra = solution.x, solution.extra
+        # A plugin's solver need not work them out.
+        given = "singular_values" in extra and "rmse" in extra
+        self.singular_values_ = extra["singular_values"] if given else x.singular_values()
+        self.rmse_ = extra["rmse"] if given else float(np.sqrt(problem.misfit(x) / problem.total))
         self.stationarity_ = solution.residual
-        self.rmse_ = solution.extra["rmse"]
-        self.loss_curve_ = [state["rmse"] for state in solution.history]
+        self.loss_curve_ = [state["rmse"] for state in solution.history if "rmse" in state]
         return self
 
     def _start(self, shape: Any) -> Any:

@@ -52,6 +52,11 @@ class Factors(NamedTuple):
         bias = self.row_bias[:, None] + self.col_bias + self.intercept
         return self.U @ self.V.T + bias.astype(self.U.dtype, copy=False)
 
+    def singular_values(self) -> np.ndarray:
+        """Return the singular values of ``U V^T``, the largest first."""
+        R, S = (np.linalg.qr(factor, mode="r") for factor in (self.U, self.V))
+        return np.linalg.svd(R @ S.T, compute_uv=False)
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class MatrixCompletion(Problem):
@@ -59,6 +64,7 @@ class MatrixCompletion(Problem):
 
     Minimise ``sum_ij w_ij (x_ij - c - b_i - d_j - U_i . V_j)^2 + alpha (|U|^2 + |V|^2 + |b|^2 +
     |d|^2)`` over the observed (i, j), where c is the weighted mean of the entries.
+    The answer is a :class:`Factors` of U, V, b, d and c.
 
     Parameters
     ----------
@@ -152,11 +158,15 @@ class MatrixCompletion(Problem):
     def _row_sums(self, power: int, centre: float) -> np.ndarray:
         return sums_of_powers(self.X, self.weights, power, centre)
 
+    def misfit(self, x: Factors) -> float:
+        """Weighted sum of squared differences from the observed entries, in float64."""
+        entries = self.X.tocoo()
+        E = entries.data.astype(np.float64) - x.at(*entries.coords)
+        return float(np.sum(E**2 if self.weights is None else self.weights * E**2))
+
     def objective(self, x: Factors) -> float:
         """Value of the objective, computed in float64 from its definition."""
-        entries = self.X.tocoo()
-        misfit = entries.data.astype(np.float64) - x.at(*entries.coords)
-        loss = float(np.sum(misfit**2 if self.weights is None else self.weights * misfit**2))
+        loss = self.misfit(x)
         for side, factor, bias in zip(
             self.sides, (x.U, x.V), (x.row_bias, x.col_bias), strict=True
         ):

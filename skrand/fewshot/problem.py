@@ -21,7 +21,8 @@ class TransductiveLabelling(Problem):
     """Label all rows of X, given the labels of a few: the support. The other rows are the queries.
 
     The answer is a matrix of shape (n, n_classes) whose rows are distributions over the classes;
-    those of the support are their labels.
+    those of the support are their labels. `extra` of a solution has to hold ``"rule"``, a
+    :class:`skrand.fewshot.rules.Rule`: how rows that come later are labelled.
 
     Parameters
     ----------

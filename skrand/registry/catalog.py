@@ -537,6 +537,9 @@ def _checked(entry: Entry, found: object) -> type[Any]:
     if not isinstance(found, type) or not issubclass(found, base):
         what = f"class {found.__name__}" if isinstance(found, type) else type(found).__name__
         raise TypeError(f"a {entry.kind} must be a subclass of {article}, and this is a {what}")
+    missing = sorted(getattr(found, "__abstractmethods__", ()))
+    if missing:
+        raise TypeError(f"class {found.__name__} does not define {', '.join(missing)}")
     return found
 
 

@@ -24,6 +24,8 @@ _UNIT = np.finfo(np.float64).eps / 2
 class LeastSquares(Problem):
     """Minimise ``sum_i w_i |a_i x + c - b_i|^2 + ridge |x|^2`` over x, and over c if asked.
 
+    The answer is x alone, an array of shape (d, k).
+
     Parameters
     ----------
     A : ndarray or CSR matrix of shape (n, d)

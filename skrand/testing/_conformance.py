@@ -141,6 +141,7 @@ def _solver_checks(entry: Entry, cls: type[Solver]) -> Iterator[tuple[str, Calla
             yield f"solves[{instance.name}]", lambda i=instance: _check_solves(cls(), task, i)
         else:
             yield f"refuses[{instance.name}]", lambda i=instance: _check_refuses(cls(), i)
+    yield "accepts", lambda: _check_accepts(cls(), usable)
     for instance in usable:
         label = instance.name
         yield f"seed[{label}]", lambda i=instance: _check_seed(cls(), i)
@@ -148,9 +149,18 @@ def _solver_checks(entry: Entry, cls: type[Solver]) -> Iterator[tuple[str, Calla
         yield f"input[{label}]", lambda i=instance: _check_input(cls(), i)
         yield f"max-iter[{label}]", lambda i=instance: _check_max_iter(cls(), i)
         yield f"callback[{label}]", lambda i=instance: _check_callback(cls(), i)
+    for estimator in registry.entries(kind="estimator", task=entry.task):
+        # With estimators of its own distribution it is tried by their checks.
+        if estimator.status in ("ok", "deprecated") and estimator.dist != entry.dist:
+            made = registry.load(estimator)
+            yield f"estimator[{estimator.name}]", lambda e=made: _check_named_solver(e(), entry)
 
 
 def _solve(solver: Solver, instance: Instance, **options: Any) -> Solution:
+    refusal = solver.supports(instance.problem)
+    if refusal is not None and not instance.needs:
+        # No capability is the name of what it lacks; those declared have to be there.
+        raise NotApplicable(refusal)
     return solver.solve(instance.problem, rng=SEED, **options)
 
 
@@ -160,9 +170,17 @@ def _check_parameters(solver: Solver) -> None:
     assert _same(pickle.loads(pickle.dumps(solver)).get_params(deep=False), params)
 
 
+def _check_accepts(solver: Solver, instances: list[Instance]) -> None:
+    refusals = [solver.supports(instance.problem) for instance in instances]
+    assert None in refusals, (
+        f"it refuses all instances of its task: {', '.join(map(str, refusals))}"
+    )
+
+
 def _check_solves(solver: Solver, task: Task, instance: Instance) -> None:
     refusal = solver.supports(instance.problem)
-    assert refusal is None, f"declared as a capability, but refused: {refusal}"
+    needs = ", ".join(sorted(instance.needs))
+    assert not (refusal and needs), f"{needs}: declared as a capability, but refused: {refusal}"
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         solution = _solve(solver, instance)
@@ -246,7 +264,7 @@ def _estimator_checks(entry: Entry, cls: type) -> Iterator[tuple[str, Callable[[
         # A solver of somebody else that is broken, or needs a package, is not this entry's fault.
         if solver.status in ("ok", "deprecated"):
             name = solver.working_name
-            yield f"solver[{name}]", lambda n=name: _check_named_solver(cls(), n)
+            yield f"solver[{name}]", lambda s=solver: _check_named_solver(cls(), s)
 
 
 def _check_scikit_learn(cls: type) -> None:
@@ -298,9 +316,9 @@ def _check_silent(estimator: Any) -> None:
     assert not printed, f"fit printed {printed!r}"
 
 
-def _check_named_solver(estimator: Any, solver: str) -> None:
+def _check_named_solver(estimator: Any, solver: Entry) -> None:
     try:
-        fitted = _fit(estimator, solver=solver, random_state=0)
+        fitted = _fit(estimator, solver=solver.working_name, random_state=0)
     except IncompatibleSolverError as refusal:
         raise NotApplicable(str(refusal)) from None
     assert fitted["solver_"], "solver_ does not say which solver was used"

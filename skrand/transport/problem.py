@@ -23,6 +23,8 @@ class EntropicTransport(Problem):
     """Minimise ``<P, C> + reg KL(P | a b^T)`` over plans P with marginals a and b.
 
     The answer is a pair of potentials with ``P_ij = a_i b_j exp((f_i + g_j - C_ij) / reg)``.
+    `extra` of a solution has to hold its ``"cost"``, <P, C>, its ``"value"``, the objective, and
+    the ``"dual_value"`` of the potentials.
 
     Parameters
     ----------

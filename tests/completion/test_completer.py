@@ -1,6 +1,7 @@
 """LowRankCompleter's contract: what comes back, what is refused, and how it plays with others."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from skrand import LowRankCompleter
+from skrand.completion.solvers import AlternatingLeastSquares
 from skrand.exceptions import RankWarning
 from tests.completion.matrices import dense, low_rank, rmse
 
@@ -36,6 +38,21 @@ def test_recovers_and_leaves_what_was_observed(data):
     seen = ~np.isnan(A)
     assert filled[seen].tobytes() == A[seen].tobytes()
     assert np.array_equal(A, before, equal_nan=True)
+
+
+class Bare(AlternatingLeastSquares):
+    """Return the factors and nothing else, as a plugin's solver may."""
+
+    def _solve(self, problem, rng, monitor):
+        full = super()._solve(problem, rng, lambda state: monitor({"iteration": 1, "residual": 1}))
+        return replace(full, extra={})
+
+
+def test_a_solver_that_returns_the_factors_alone(data):
+    full, bare = (make(solver=cls()).fit(dense(data[1])) for cls in (AlternatingLeastSquares, Bare))
+    np.testing.assert_allclose(bare.singular_values_, full.singular_values_, rtol=1e-9)
+    assert bare.rmse_ == pytest.approx(full.rmse_, rel=1e-6, abs=1e-14)
+    assert bare.loss_curve_ == []
 
 
 @pytest.mark.parametrize("biases", ["none", "col", "both"])

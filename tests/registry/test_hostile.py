@@ -111,6 +111,30 @@ def test_a_solver_that_cannot_be_made_leaves_the_others_alone(write_plugin, body
 
 
 @pytest.mark.parametrize(
+    ("body", "error", "message"),
+    [
+        ("    def solve_(self): pass", PluginError, "class Evil does not define _solve"),
+        (
+            "    def _solve(self, problem, rng, monitor): return 1.0",
+            TypeError,
+            "Evil._solve must return a skrand.base.Solution. Got 1.0 instead",
+        ),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::skrand.exceptions.PluginWarning")
+def test_a_solver_that_does_not_keep_to_its_interface(write_plugin, body, error, message):
+    write_plugin(
+        "evil",
+        "from skrand.base import Solver\n"
+        f"class Evil(Solver):\n    task, name = 'least-squares', 'evil'\n{body}\n"
+        f"{HOOK}return [{ENTRY.format('fixture_evil:Evil')}]",
+    )
+    X = np.random.default_rng(0).standard_normal((30, 3))
+    with pytest.raises(error, match=message):
+        SketchedRegressor(solver="evil").fit(X, X.sum(axis=1))
+
+
+@pytest.mark.parametrize(
     "statement", ["raise SystemExit(1)", "class E(BaseException): ...\nraise E"]
 )
 def test_a_module_of_a_solver_that_ends_the_program(write_plugin, tmp_path, statement):

@@ -22,6 +22,8 @@ __all__ = ["MatrixSensing", "MatrixSensingTask"]
 class MatrixSensing(Problem):
     """Minimise ``sum_i w_i (<A_i, M> + c - y_i)^2`` over matrices M of a rank, and over c if asked.
 
+    The answer is M alone, an array of shape (d1, d2).
+
     Parameters
     ----------
     A : ndarray, CSR matrix or LinearOperator of shape (n, d1 * d2)
