@@ -22,6 +22,7 @@ from skrand.clustering.problem import SubspaceClustering, SubspaceClusteringTask
 from skrand.clustering.spectral import Embedding, SpectralResult, spectral_clustering
 from skrand.clustering.stochastic import StochasticResult, doubly_stochastic_projection
 from skrand.clustering.subspaces import Subspaces
+from skrand.clustering.torch_features import TorchFeatureMap
 
 __all__ = [
     "Embedding",
@@ -37,6 +38,7 @@ __all__ = [
     "SubspaceClustering",
     "SubspaceClusteringTask",
     "Subspaces",
+    "TorchFeatureMap",
     "class_bases",
     "clustering_accuracy",
     "coding_rate",

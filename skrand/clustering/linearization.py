@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -14,12 +14,39 @@ from skrand.clustering.metrics import clustering_accuracy
 from skrand.clustering.problem import SubspaceClustering, SubspaceClusteringTask
 
 __all__ = [
+    "Backbone",
     "ManifoldLinearization",
     "ManifoldLinearizationTask",
+    "batches",
     "pull_back",
     "random_map",
     "unit_rows_and_norms",
 ]
+
+
+class Backbone(Protocol):
+    """Features with parameters of their own, such as a neural network's, that solvers train.
+
+    They are trained in place, batch by batch: `forward`, then `step`.
+    """
+
+    def start(self, seed: int) -> None:
+        """Go to the first state, so that each solve begins alike; seed what training draws."""
+
+    def forward(self, X: np.ndarray) -> np.ndarray:
+        """Return the features of a batch of rows, float64."""
+
+    def step(self, gradient: np.ndarray) -> None:
+        """Raise an objective, given its gradient by the features that `forward` last returned."""
+
+    def features(self, X: np.ndarray) -> np.ndarray:
+        """Return the features of any rows, float64; nothing is remembered of them."""
+
+    def state(self) -> Any:
+        """Return all parameters as they are now, for `restore`."""
+
+    def restore(self, state: Any) -> None:
+        """Go back to a state."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -48,6 +75,8 @@ class ManifoldLinearization(Problem):
         Labels to start from, 0 .. n_clusters - 1.
     balance : ndarray of shape (n_clusters,), optional
         Shares of the points that the clusters must have; None leaves them free.
+    backbone : Backbone, optional
+        What makes features of X and is trained along; `F` is what it made before it was.
     """
 
     task = "manifold-linearization"
@@ -59,6 +88,22 @@ class ManifoldLinearization(Problem):
     eps2: float
     initial: np.ndarray | None = None
     balance: np.ndarray | None = None
+    backbone: Backbone | None = None
+
+    def batch(self, rows: Any) -> np.ndarray:
+        """Return the features of some rows, to be followed by :meth:`train`."""
+        return self.F[rows] if self.backbone is None else self.backbone.forward(self.X[rows])
+
+    def train(self, gradient: np.ndarray, W: np.ndarray) -> None:
+        """Let the backbone, if any, follow a gradient by the last batch's ``F W``."""
+        if self.backbone is not None:
+            self.backbone.step(gradient @ W.T)
+
+    def now(self) -> ManifoldLinearization:
+        """Return the problem with the features that the backbone, if any, makes by now."""
+        if self.backbone is None:
+            return self
+        return replace(self, F=self.backbone.features(self.X))
 
     def representation(self, W: np.ndarray) -> np.ndarray:
         """Return Z for a map W."""
@@ -81,6 +126,17 @@ def pull_back(gradient: np.ndarray, Z: np.ndarray, norms: np.ndarray) -> np.ndar
 def random_map(problem: ManifoldLinearization, rng: np.random.Generator) -> np.ndarray:
     """Return a map with standard normal entries, as large as the features need no care for."""
     return rng.standard_normal((problem.F.shape[1], problem.n_components))
+
+
+def batches(n: int, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Yield batches of rows for ever, drawn without replacement until too few are left."""
+    order = np.empty(0, dtype=np.int64)
+    size = min(size, n)
+    while True:
+        if len(order) < size:
+            order = rng.permutation(n)
+        yield order[:size]
+        order = order[size:]
 
 
 class ManifoldLinearizationTask(Task):

@@ -29,6 +29,7 @@ from skrand.clustering.coding_rate import (
 )
 from skrand.clustering.linearization import ManifoldLinearization, unit_rows_and_norms
 from skrand.clustering.solvers.mcr2 import check_balance
+from skrand.clustering.torch_features import TorchFeatureMap, is_module
 from skrand.linalg.threads import single_threaded_blas
 
 __all__ = ["ManifoldLinearizer"]
@@ -53,10 +54,12 @@ class ManifoldLinearizer(
     n_components : int, default=None
         Dimension of the representation; None is 64, or the number of features of the map if that
         is smaller. Some three times `n_clusters` is the least that makes sense.
-    feature_map : {"rff", "nystroem", "linear"} or transformer, default="rff"
+    feature_map : {"rff", "nystroem", "linear"}, transformer or torch.nn.Module, default="rff"
         Features that the map is linear in: random Fourier features of the Gaussian kernel, its
         Nystroem features, the data themselves, or what a transformer makes of them (cloned and
-        fitted). Curved manifolds need non-linear features.
+        fitted). A torch module (copied) is trained along, as is
+        :class:`skrand.clustering.TorchFeatureMap`, which has its learning rate and a small network
+        for features that were computed before. Curved manifolds need non-linear features.
     n_map_features : int, default=512
         Number of features for "rff" and "nystroem".
     gamma : float or "scale", default="scale"
@@ -221,8 +224,13 @@ class ManifoldLinearizer(
             eps2=float(self.eps2),
             initial=initial,
             balance=balance,
+            backbone=self._backbone(),
         )
-        solution = self._run_solver(problem, lambda x: self._attributes(F, x))
+
+        def attributes(x: Any) -> Any:
+            return self._attributes(F if problem.backbone is None else self._features(X), x)
+
+        solution = self._run_solver(problem, attributes)
         self.potential_ = solution.extra["potential"]
         self.coding_rate_reduction_ = solution.extra["coding_rate_reduction"]
         self.objective_path_ = solution.extra["objective_path"]
@@ -327,12 +335,13 @@ class ManifoldLinearizer(
         name = self.feature_map
         if hasattr(name, "transform"):
             return clone(name)
+        if is_module(name):
+            return TorchFeatureMap(name)
         if name == "linear":
             return FunctionTransformer()
         if name not in ("rff", "nystroem"):
-            fail_parameter(
-                self, "feature_map", "'linear', 'nystroem', 'rff' or a transformer", name
-            )
+            allowed = "'linear', 'nystroem', 'rff', a transformer or a torch.nn.Module"
+            fail_parameter(self, "feature_map", allowed, name)
         gamma = self.gamma
         if gamma == "scale":
             variance = float(X.var(axis=0, dtype=np.float64).sum())
@@ -342,6 +351,11 @@ class ManifoldLinearizer(
             return RBFSampler(gamma=gamma, n_components=self.n_map_features, random_state=seed)
         count = min(self.n_map_features, len(X))
         return Nystroem(gamma=gamma, n_components=count, random_state=seed)
+
+    def _backbone(self) -> Any:
+        """Return what trains the feature map along with the solver, or None."""
+        trainer = getattr(self.feature_map_, "trainer", None)
+        return None if trainer is None else trainer()
 
     def _components(self, n_map_features: Any) -> Any:
         if self.n_components is None:

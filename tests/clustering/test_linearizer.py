@@ -1,5 +1,8 @@
 """Manifold linearization: gradients, monotonicity, the goal on digits, the estimator."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -15,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from skrand import ManifoldLinearizer, make_solver
 from skrand.clustering import (
     SubspaceClustering,
+    TorchFeatureMap,
     class_bases,
     clustering_accuracy,
     subspace_coherence,
@@ -230,7 +234,10 @@ def test_init_by_a_clusterer_and_in_a_grid_search():
     [
         ({"n_clusters": 0}, "'n_clusters' parameter .* Got 0"),
         ({"n_components": 9999}, "'n_components' .* must be None or an int in the range .1, 512."),
-        ({"feature_map": "cubic"}, "'feature_map' .* 'linear', 'nystroem', 'rff' or a transformer"),
+        (
+            {"feature_map": "cubic"},
+            "'feature_map' .* 'linear', 'nystroem', 'rff', a transformer or",
+        ),
         ({"gamma": -1.0}, "gamma"),
         ({"eps2": 0}, "eps2"),
         ({"balance": [1, 2]}, "balance"),
@@ -283,3 +290,19 @@ def test_callbacks_see_usable_estimators():
     model.set_callbacks(Watch()).fit(X)
     assert seen[0] == (60, 6)
     assert len(seen) >= model.n_iter_
+
+
+def test_missing_torch_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ImportError, match=r"pip install skrand\[torch\]"):
+        ManifoldLinearizer(2, feature_map=TorchFeatureMap()).fit(arcs()[0])
+
+
+def test_torch_is_imported_by_nobody_else():
+    code = (
+        "from skrand import ManifoldLinearizer as M; M(2, feature_map='rff').fit([[1, 0], [0, 1]])"
+    )
+    script = f"import sys; {code}; sys.exit('torch' in sys.modules)"
+    assert (
+        subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=False).returncode == 0
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import scipy.sparse as sp
 from scipy.optimize import minimize
@@ -11,6 +13,7 @@ from skrand.base import Monitor, Solution, Solver
 from skrand.clustering.coding_rate import code_lengths, coding_rate_reduction, membership_of
 from skrand.clustering.linearization import (
     ManifoldLinearization,
+    batches,
     pull_back,
     random_map,
     unit_rows_and_norms,
@@ -44,7 +47,8 @@ class Pairwise(Solver):
     second starts as a copy of the first (one-shot initialisation). At the end the graph of the
     second map is cut into clusters.
 
-    The maps are linear in the features, where the paper has a deep network.
+    The maps are linear in the features. If these have a backbone, it is trained at each step too,
+    as the deep network of the paper.
 
     Cost: ``3 b^2 q^2 + 2 b q^3 + 8 b m q`` flops a step for batches of b rows, m features and q
     components, whatever the number of clusters. Memory: ``4 b q^2 + 4 b^2`` numbers on top of
@@ -118,18 +122,26 @@ class Pairwise(Solver):
         warmup = check_integer(self, "warmup", self.warmup, 0)
         tol = check_real(self, "tol", self.tol, 0)
         max_iter = check_integer(self, "max_iter", self.max_iter, 1)
-        F, eps2, n = problem.F, problem.eps2, len(problem.F)
+        eps2, n = problem.eps2, len(problem.F)
         with single_threaded_blas():
-            W = _spread_out(problem, random_map(problem, rng), warmup)
+            if problem.backbone is not None:
+                problem.backbone.start(int(rng.integers(2**32)))
+            rows = batches(n, batch_size, rng)
+            W = random_map(problem, rng)
+            if problem.backbone is None:
+                W = _spread_out(problem, W, warmup)
+            else:
+                W = _spread_out_on_batches(problem, W, warmup, rows, rate)
             V = W.copy()
             climbers = Adam(rate), Adam(rate)
             path: list[float] = []
             residual, converged = 1.0, False
             while len(path) < max_iter and not converged:
-                batch = F[rng.choice(n, batch_size, replace=False)] if batch_size < n else F
-                value, by_points, by_kernel = _gradients(batch, W, V, eps2, temperature)
-                W = W + climbers[0].step(by_points)
-                V = V + climbers[1].step(by_kernel)
+                F = problem.batch(next(rows))
+                value, by_points, by_kernel = _gradients(F, W, V, eps2, temperature)
+                problem.train(np.hstack([by_points, by_kernel]), np.hstack([W, V]))
+                W = W + climbers[0].step(F.T @ by_points)
+                V = V + climbers[1].step(F.T @ by_kernel)
                 path.append(value)
                 problem.oracles["gradients"] += 1
                 if len(path) % _WINDOW == 0 and len(path) > _WINDOW:
@@ -140,7 +152,7 @@ class Pairwise(Solver):
                 if monitor({**state, "x": lambda W=W, V=V: (W, self._cut(problem, W, V, rng)[0])}):
                     break
             P, graph = self._cut(problem, W, V, rng)
-            reduction = coding_rate_reduction(problem.representation(W), P, eps2)
+            reduction = coding_rate_reduction(problem.now().representation(W), P, eps2)
         return Solution(
             x=(W, P),
             converged=converged,
@@ -163,6 +175,7 @@ class Pairwise(Solver):
         rng: np.random.Generator,
     ) -> tuple[np.ndarray, sp.csr_array]:
         """Cut the kernel of the second map into clusters; stray points go where they cost least."""
+        problem = problem.now()
         C = problem.representation(V)
         graph = abs(largest_products(C, C, _NEIGHBORS))
         graph.data = np.exp((graph.data - 1.0) / self.temperature)
@@ -196,10 +209,29 @@ def _spread_out(problem: ManifoldLinearization, W: np.ndarray, n_steps: int) -> 
     return W / np.abs(W).mean()
 
 
+def _spread_out_on_batches(
+    problem: ManifoldLinearization,
+    W: np.ndarray,
+    n_steps: int,
+    rows: Iterator[np.ndarray],
+    rate: float,
+) -> np.ndarray:
+    """Maximise the coding rate of batches by Adam, in the backbone too."""
+    adam = Adam(rate)
+    for _ in range(n_steps):
+        F = problem.batch(next(rows))
+        Z, norms = unit_rows_and_norms(F @ W)
+        gradient = pull_back(rate_and_gradient(Z, problem.eps2)[1], Z, norms)
+        problem.train(gradient, W)
+        W = W + adam.step(F.T @ gradient)
+        problem.oracles["gradients"] += 1
+    return W
+
+
 def _gradients(
     F: np.ndarray, W: np.ndarray, V: np.ndarray, eps2: float, temperature: float
 ) -> tuple[float, np.ndarray, np.ndarray]:
-    """Return the coding rate reduction of a batch, and its gradients by both maps."""
+    """Return the coding rate reduction of a batch, and its gradients by ``F W`` and ``F V``."""
     Z, Z_norms = unit_rows_and_norms(F @ W)
     C, C_norms = unit_rows_and_norms(F @ V)
     P, cosines = kernel_membership(C, temperature)
@@ -208,6 +240,6 @@ def _gradients(
     by_rows = through_kernel(-by_membership, P, cosines, C, temperature)
     return (
         rate - conditional,
-        F.T @ pull_back(together - apart, Z, Z_norms),
-        F.T @ pull_back(by_rows, C, C_norms),
+        pull_back(together - apart, Z, Z_norms),
+        pull_back(by_rows, C, C_norms),
     )

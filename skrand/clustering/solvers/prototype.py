@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from skrand.clustering.coding_rate import (
 )
 from skrand.clustering.linearization import (
     ManifoldLinearization,
+    batches,
     pull_back,
     random_map,
     unit_rows_and_norms,
@@ -37,7 +39,8 @@ class Prototype(Solver):
     The first by L-BFGS, or by Adam on batches of rows; the second by the concave-convex procedure
     of :func:`skrand.clustering.refine_membership`. Neither lowers the objective: the
     coding rate reduction, plus the entropy of the membership if that is balanced. A pass over
-    batches that does is taken back.
+    batches that does is taken back. If the features have a backbone, it is trained by steps of its
+    own before each climb but the first, and taken back with it.
 
     Cost: ``4 n m q + (2 + 2 c) n q^2`` flops a step for m features and q components, c = 1 for
     memberships of zeros and ones and up to the number of clusters for others; and once, unless
@@ -107,6 +110,7 @@ class Prototype(Solver):
         temperature = check_real(self, "temperature", self.temperature, 0, closed="neither")
         n_steps = check_integer(self, "n_steps", self.n_steps, 1)
         batch_size = check_integer(self, "batch_size", self.batch_size, 2, options=(None,))
+        batch_size = min(batch_size or len(problem.F), len(problem.F))
         rate = check_real(self, "learning_rate", self.learning_rate, 0, closed="neither")
         tol = check_real(self, "tol", self.tol, 0)
         max_iter = check_integer(self, "max_iter", self.max_iter, 1)
@@ -121,35 +125,47 @@ class Prototype(Solver):
         P = membership_of(labels, problem.n_clusters)
         potential = np.zeros(problem.n_clusters)
         path, n_iter, converged = [-np.inf], 0, False
+        backbone, now = problem.backbone, problem
         with single_threaded_blas():
+            if backbone is not None:
+                backbone.start(int(rng.integers(2**32)))
             while n_iter < max_iter and not converged:
                 n_iter += 1
-                if batch_size is None or batch_size >= len(problem.F):
-                    W_new = _climb(problem, W, P, n_steps)
+                moved = now
+                # The first map is random: nothing to train a network for.
+                if backbone is not None and n_iter > 1:
+                    before = backbone.state()
+                    _train(problem, W, P, n_steps, batch_size, rng)
+                    problem.oracles["gradients"] += n_steps
+                    moved = problem.now()
+                if batch_size == len(problem.F):
+                    W_new = _climb(moved, W, P, n_steps)
                 else:
                     step = rate / np.sqrt(n_iter)
-                    W_new = _climb_on_batches(problem, W, P, n_steps, batch_size, step, rng)
+                    W_new = _climb_on_batches(moved, W, P, n_steps, batch_size, step, rng)
                 problem.oracles["gradients"] += n_steps
                 refined = refine_membership(
-                    problem.representation(W_new),
+                    moved.representation(W_new),
                     P,
                     eps2=problem.eps2,
                     mode="free" if problem.balance is None else "balanced",
                     temperature=temperature,
                     balance=problem.balance,
                 )
-                value = _objective(problem, W_new, refined.membership, temperature)
+                value = _objective(moved, W_new, refined.membership, temperature)
                 gain = value - path[-1]
                 if gain > 0:
-                    W, P, potential = W_new, refined.membership, refined.potential
+                    now, W, P, potential = moved, W_new, refined.membership, refined.potential
                     path.append(value)
+                elif backbone is not None:
+                    backbone.restore(before)
                 size = max(abs(value), np.finfo(float).tiny)
                 residual = max(gain, 0.0) / size if np.isfinite(gain) else 1.0
                 converged = residual <= tol
                 state = {"iteration": n_iter, "residual": residual, "objective": path[-1]}
                 if monitor({**state, "x": lambda W=W, P=P: (W, P)}):
                     break
-            reduction = coding_rate_reduction(problem.representation(W), P, problem.eps2)
+            reduction = coding_rate_reduction(now.representation(W), P, problem.eps2)
         return Solution(
             x=(W, P),
             converged=converged,
@@ -176,9 +192,10 @@ def _objective(
 def _value_and_gradient(
     F: np.ndarray, W: np.ndarray, P: np.ndarray, eps2: float
 ) -> tuple[float, np.ndarray]:
+    """Return the coding rate reduction, and its gradient by ``F W``."""
     Z, norms = unit_rows_and_norms(F @ W)
     value, gradient = reduction_and_gradient(Z, P, eps2)
-    return value, F.T @ pull_back(gradient, Z, norms)
+    return value, pull_back(gradient, Z, norms)
 
 
 def _climb(
@@ -188,7 +205,7 @@ def _climb(
 
     def negative(flat: np.ndarray) -> tuple[float, np.ndarray]:
         value, gradient = _value_and_gradient(problem.F, flat.reshape(W.shape), P, problem.eps2)
-        return -value, -gradient.ravel()
+        return -value, -(problem.F.T @ gradient).ravel()
 
     answer = minimize(
         negative, W.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": n_steps}
@@ -205,14 +222,27 @@ def _climb_on_batches(
     rate: float,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Take steps of Adam, each on rows drawn without replacement until all were seen."""
+    """Take steps of Adam."""
     # The objective does not depend on the size of W, and the rate is relative to it.
     W = W / np.abs(W).mean()
-    adam, order = Adam(rate), np.empty(0, dtype=np.int64)
-    for step in range(n_steps):
-        if len(order) < batch_size:
-            order = rng.permutation(len(problem.F))
-        batch, order = order[:batch_size], order[batch_size:]
-        _, gradient = _value_and_gradient(problem.F[batch], W, P[batch], problem.eps2)
-        W = W + adam.step(gradient) * (1.0 - step / n_steps)
+    adam = Adam(rate)
+    for step, batch in enumerate(islice(batches(len(problem.F), batch_size, rng), n_steps)):
+        F = problem.F[batch]
+        _, gradient = _value_and_gradient(F, W, P[batch], problem.eps2)
+        W = W + adam.step(F.T @ gradient) * (1.0 - step / n_steps)
     return W
+
+
+def _train(
+    problem: ManifoldLinearization,
+    W: np.ndarray,
+    P: np.ndarray,
+    n_steps: int,
+    batch_size: int,
+    rng: np.random.Generator,
+) -> None:
+    """Take steps in the backbone alone."""
+    for batch in islice(batches(len(problem.F), batch_size, rng), n_steps):
+        F = problem.batch(batch)
+        _, gradient = _value_and_gradient(F, W, P[batch], problem.eps2)
+        problem.train(gradient, W)
