@@ -9,8 +9,9 @@ is the error of <P, C>, from an answer to 1e-12. Network simplex (``emd``) solve
 without regularisation; it is listed because it is often the better choice for a small one.
 
 ``--passes`` times one iteration over all pairs, ``--memory`` peaks of resident memory, in a new
-process each. Peers that are not installed are named and left out. mdot-tnt and geomloss are not
-here: they need PyTorch.
+process each. Peers that are not installed are named and left out: OTT, and mdot-tnt and geomloss,
+which need PyTorch, are not among the packages of ``skrand[test]``. mdot-tnt rounds its plan to the
+marginals; geomloss makes as many steps as its annealing has.
 """
 
 import os
@@ -137,6 +138,37 @@ def ott(C, a, b, reg, **options):
     return lambda: np.asarray(solve(*arrays))
 
 
+def mdot_tnt(C, a, b, reg):
+    """Return a function that gives the rounded plan of mdot-tnt."""
+    arrays = [peer("torch").from_numpy(v) for v in (a, b, C)]
+    solve = peer("mdot_tnt").solve_OT
+    return lambda: solve(*arrays, gamma_f=1 / reg, return_plan=True).numpy()
+
+
+def geomloss(C, a, b, reg, scaling):
+    """Return a function that gives geomloss' plan; the points it asks for are not looked at."""
+    torch = peer("torch")
+    weights, costs = [torch.from_numpy(v)[None] for v in (a, b)], torch.from_numpy(C)[None]
+    points = [torch.zeros(1, n, 1, dtype=torch.float64) for n in C.shape]
+    loss = peer("geomloss").SamplesLoss(
+        "sinkhorn",
+        p=2,
+        blur=reg**0.5,
+        diameter=1.0,
+        scaling=scaling,
+        cost=lambda x, y: costs,
+        debias=False,
+        potentials=True,
+        backend="tensorized",
+    )
+
+    def solve():
+        f, g = (v.numpy()[0] for v in loss(weights[0], points[0], weights[1], points[1]))
+        return a[:, None] * np.exp((f[:, None] + g - C) / reg) * b
+
+    return solve
+
+
 def sides(C, a, b, reg):
     """Return functions that give a plan, by name."""
     n = len(a)
@@ -150,9 +182,11 @@ def sides(C, a, b, reg):
         # Its error is a 2-norm of one marginal: less than ours by up to the root of n.
         common = {"stopThr": 1e-10, "warn": False}
         for method in ("sinkhorn", "sinkhorn_stabilized", "sinkhorn_epsilon_scaling"):
+            # The last two did not get there in 20 000 iterations of the largest case: minutes.
+            its = 20_000 if n < 1000 or method == "sinkhorn" else 2000
             if n <= 1000:
-                calls[f"POT {method}"] = lambda method=method: pot.sinkhorn(
-                    a, b, C, reg, method=method, numItermax=20_000, **common
+                calls[f"POT {method}"] = lambda method=method, its=its: pot.sinkhorn(
+                    a, b, C, reg, method=method, numItermax=its, **common
                 )
     if (regot := peer("regot")) is not None and n <= 800:
         stop = {"tol": 1e-9, "max_iter": 1000}
@@ -166,6 +200,12 @@ def sides(C, a, b, reg):
         calls["OTT momentum, 2000 its"] = ott(
             C, a, b, reg, momentum=Momentum(start=20, value=1.5), **options
         )
+    if (torch := peer("torch")) is not None:
+        torch.set_num_threads(1)
+        if peer("mdot_tnt") is not None:
+            calls["mdot-tnt"] = mdot_tnt(C, a, b, reg)
+        if peer("geomloss") is not None:
+            calls["geomloss, scaling 0.9"] = geomloss(C, a, b, reg, scaling=0.9)
     return calls
 
 
