@@ -15,10 +15,16 @@ from skrand._typing import MatrixLike
 from skrand._validation import check_boolean, check_magnitude, check_option, fail_parameter
 from skrand.base import Solver
 from skrand.completion.model import LowRankModel
-from skrand.completion.storage import blocks, column_counts, renumbered
+from skrand.completion.storage import (
+    column_counts,
+    is_missing,
+    observed_entries,
+    refuse_duplicates,
+    renumbered,
+)
 from skrand.completion.streaming import ColumnSums
 
-__all__ = ["LowRankCompleter", "refuse_duplicates"]
+__all__ = ["LowRankCompleter"]
 
 #: Share of each row's observed entries that `score` hides.
 _HIDDEN = 0.1
@@ -131,7 +137,9 @@ class LowRankCompleter(OneToOneFeatureMixin, TransformerMixin, LowRankModel):
     and a CSR array with sorted indices of 32 bits is not copied. If its arrays are memory maps, the
     entries by column are put into a temporary file and the entries are read where they are: the
     same result, bit for bit, in the memory that the factors take. That holds for a given `rank` and
-    `alpha` (searches for them copy the entries) and the solvers "auto", "am", "als" and "ccd".
+    `alpha` (searches for them copy the entries) and the solvers "auto", "am", "als" and "ccd". Of
+    a dask collection the entries stay with the workers, which exchange them once, so that they have
+    them by column, too; only factors travel from then on, and the result is the same bit for bit.
 
     References
     ----------
@@ -203,7 +211,8 @@ class LowRankCompleter(OneToOneFeatureMixin, TransformerMixin, LowRankModel):
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
             Data. float32 stays float32. Entries that do not fit in memory may be memory maps:
-            ``csr_array((np.load("data.npy", mmap_mode="r"), ...), shape=...)``.
+            ``csr_array((np.load("data.npy", mmap_mode="r"), ...), shape=...)``; or a dask array or
+            dataframe in chunks of rows, dense with NaN or of sparse matrices.
         y : object, default=None
             Not used.
 
@@ -217,15 +226,34 @@ class LowRankCompleter(OneToOneFeatureMixin, TransformerMixin, LowRankModel):
             If a parameter or the data is not allowed; the message says what is.
         """
         self._check_parameters()
-        X = self._validate(X, reset=True)
-        observed = self._observed(X)
-        if observed.nnz == 0:
+        if hasattr(X, "__dask_graph__"):
+            return self._fit_cluster(X)
+        observed = observed_entries(self._validate(X, reset=True), self.missing_values)
+        self._choose_columns(column_counts(observed), observed.shape[0])
+        return self._fit_entries(renumbered(observed, self._kept))
+
+    def _fit_cluster(self, X: MatrixLike) -> Self:
+        from skrand.completion.cluster import ClusterCompletion, ClusterEntries
+
+        for name in ("rank", "alpha"):
+            if getattr(self, name) == "auto":
+                fail_parameter(self, name, "a number for a dask collection", "auto")
+        observed = ClusterEntries.of(X, self.missing_values)
+        row = np.ones((1, X.shape[1]), dtype=observed.dtype)
+        if hasattr(X, "columns"):
+            row = type(X._meta)(row, columns=X.columns)
+        # That sets the number and the names of the features.
+        validate_data(self, row)
+        self._choose_columns(observed.column_counts, observed.shape[0])
+        return self._fit_entries(observed.renumbered(self._kept), statement=ClusterCompletion)
+
+    def _choose_columns(self, counts: np.ndarray, n_rows: int) -> None:
+        """Decide which features are kept, by how many entries each has."""
+        if not counts.any():
             raise ValueError("X has no observed entry.")
-        counts = column_counts(observed)
-        self._with_missing = np.flatnonzero(counts < observed.shape[0])
+        self._with_missing = np.flatnonzero(counts < n_rows)
         self._kept = np.flatnonzero((counts > 0) | self.keep_empty_features)
         self._sums: ColumnSums | None = None
-        return self._fit_entries(renumbered(observed, self._kept))
 
     def partial_fit(self, X: MatrixLike, y: Any = None) -> Self:
         """Take in further rows: find their factors, then refresh the columns' factors.
@@ -253,7 +281,7 @@ class LowRankCompleter(OneToOneFeatureMixin, TransformerMixin, LowRankModel):
         first = not hasattr(self, "V_")
         if first:
             self.fit(X)
-        observed = self._columns(self._observed(self._validate(X, reset=False)))
+        observed = self._columns(self._validate(X, reset=False))
         if self._sums is None:
             biased = self.biases in ("col", "both")
             by_count = self.alpha_scaling == "count"
@@ -299,8 +327,8 @@ class LowRankCompleter(OneToOneFeatureMixin, TransformerMixin, LowRankModel):
         """
         check_is_fitted(self)
         X = self._validate(X, reset=False, copy=self.copy)
-        observed = self._observed(X)
-        U, bias = self._fold_in(self._columns(observed))
+        observed = observed_entries(X, self.missing_values)
+        U, bias = self._fold_in(self._kept_columns(observed))
         if self.output == "factors":
             return U
         self._check_memory(X)
@@ -313,7 +341,7 @@ class LowRankCompleter(OneToOneFeatureMixin, TransformerMixin, LowRankModel):
             dense = np.empty(X.shape, dtype=X.dtype)
             dense[rows, observed.indices] = observed.data
         else:
-            missing, dense = self._missing(X), X
+            missing, dense = is_missing(X, self.missing_values), X
         everything = len(self._kept) == X.shape[1]
         if not everything:
             dense = dense[:, self._kept]
@@ -335,7 +363,7 @@ class LowRankCompleter(OneToOneFeatureMixin, TransformerMixin, LowRankModel):
         U : ndarray of shape (n_samples, `rank_`)
         """
         check_is_fitted(self)
-        return self._fold_in(self._columns(self._observed(self._validate(X, reset=False))))[0]
+        return self._fold_in(self._columns(self._validate(X, reset=False)))[0]
 
     def score(self, X: MatrixLike, y: Any = None) -> float:
         """Return minus the error on a tenth of each row's entries, found from the others.
@@ -356,7 +384,7 @@ class LowRankCompleter(OneToOneFeatureMixin, TransformerMixin, LowRankModel):
             Minus the root mean squared error: at most 0, and the higher the better.
         """
         check_is_fitted(self)
-        observed = self._columns(self._observed(self._validate(X, reset=False)))
+        observed = self._columns(self._validate(X, reset=False))
         hidden = hide(observed, _HIDDEN, np.random.default_rng(0))
         if not hidden.any():
             raise ValueError("No row of X has two observed entries: there is none to score.")
@@ -431,27 +459,10 @@ class LowRankCompleter(OneToOneFeatureMixin, TransformerMixin, LowRankModel):
         # Factors of a matrix are multiplied with each other.
         return check_magnitude(X, power=4)
 
-    def _missing(self, values: Any) -> Any:
-        if np.isnan(self.missing_values):
-            return np.isnan(values)
-        return values == self.missing_values
+    def _columns(self, X: MatrixLike) -> Any:
+        return self._kept_columns(observed_entries(X, self.missing_values))
 
-    def _observed(self, X: MatrixLike) -> Any:
-        """Return the observed entries as a CSR array with sorted columns."""
-        if not sp.issparse(X):
-            seen = ~self._missing(X)
-            columns = np.broadcast_to(np.arange(X.shape[1], dtype=np.int32), X.shape)[seen]
-            indptr = np.concatenate([[0], np.cumsum(np.count_nonzero(seen, axis=1))])
-            indptr = indptr.astype(sp.get_index_dtype(maxval=len(columns)))
-            return sp.csr_array((X[seen], columns, indptr), shape=X.shape)
-        X = sp.csr_array(X, copy=False)
-        if any(self._missing(block.data).any() for _, block in blocks(X)):
-            seen = ~self._missing(X.data)
-            indptr = np.concatenate([[0], np.cumsum(seen)])[X.indptr]
-            X = sp.csr_array((X.data[seen], X.indices[seen], indptr), shape=X.shape)
-        return X if X.has_sorted_indices else X.sorted_indices()
-
-    def _columns(self, observed: Any) -> Any:
+    def _kept_columns(self, observed: Any) -> Any:
         everything = len(self._kept) == self.n_features_in_
         return observed if everything else observed[:, self._kept]
 
@@ -464,23 +475,6 @@ class LowRankCompleter(OneToOneFeatureMixin, TransformerMixin, LowRankModel):
                 f"{limit} MiB. Use predict_entries(rows, columns) for single places, transform "
                 "fewer rows at a time, or raise sklearn.set_config(working_memory=...)."
             )
-
-
-def refuse_duplicates(X: MatrixLike) -> None:
-    """Raise if sparse data store a place twice: nobody can tell which of the two is meant."""
-    if not sp.issparse(X) or getattr(X, "format", "") not in ("csr", "csc", "coo"):
-        return
-    if X.format != "coo" and X.has_canonical_format:
-        return
-    rows, columns = X.tocoo().coords
-    places = np.sort(rows.astype(np.int64) * X.shape[1] + columns)
-    twice = np.flatnonzero(places[1:] == places[:-1])
-    if len(twice):
-        i, j = divmod(int(places[twice[0]]), X.shape[1])
-        raise ValueError(
-            f"X stores {len(twice)} places more than once, the first at row {i}, column {j}. "
-            "Entries are never summed or averaged: keep one of each."
-        )
 
 
 def hide(observed: Any, share: float, rng: np.random.Generator) -> np.ndarray:

@@ -60,7 +60,12 @@ class LowRankModel(SolverMixin, BaseEstimator):
         if isinstance(self.init, str):
             check_option(self, "init", self.init, ("spectral", "random"))
 
-    def _fit_entries(self, entries: Any, weights: Any = None) -> Self:
+    def _fit_entries(
+        self,
+        entries: Any,
+        weights: Any = None,
+        statement: type[MatrixCompletion] = MatrixCompletion,
+    ) -> Self:
         """Fit to a canonical CSR array of observed entries, and set the fitted attributes."""
         shape = entries.shape
         if self.rank != "auto" and self.rank > min(shape):
@@ -69,11 +74,11 @@ class LowRankModel(SolverMixin, BaseEstimator):
             )
         if self.nonneg and self.biases != "none":
             fail_parameter(self, "biases", "'none' with nonneg=True", self.biases)
-        if self.nonneg and entries.data.min() < 0:
+        if self.nonneg and entries.min() < 0:
             raise ValueError(
-                f"With nonneg=True the entries must not be negative. Got {entries.data.min()}."
+                f"With nonneg=True the entries must not be negative. Got {entries.min()}."
             )
-        problem = MatrixCompletion(
+        problem = statement(
             X=entries,
             weights=weights,
             rank=1 if self.rank == "auto" else self.rank,
@@ -95,7 +100,7 @@ class LowRankModel(SolverMixin, BaseEstimator):
         self._warn_of_few(problem)
         # Before the solver warns: what it is about is set first.
         self.rank_, self.alpha_ = problem.rank, problem.alpha
-        self.observed_counts_ = tuple(np.diff(side.indptr) for side in problem.sides)
+        self.observed_counts_ = tuple(side.counts for side in problem.sides)
         solution = self._run_solver(problem, _attributes)
         x, extra = solution.x, solution.extra
         # A plugin's solver need not work them out.
@@ -142,7 +147,7 @@ class LowRankModel(SolverMixin, BaseEstimator):
                 RankWarning,
                 stacklevel=4,
             )
-        counts = np.diff(problem.X.indptr)
+        counts = problem.sides[0].counts
         short = int(np.count_nonzero((counts > 0) & (counts < problem.rank)))
         if short:
             warnings.warn(

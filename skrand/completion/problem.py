@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -88,6 +88,8 @@ class MatrixCompletion(Problem):
     """
 
     task = "matrix-completion"
+    #: Whether the entries are in several places, where only half sweeps can be done to them.
+    scattered: ClassVar[bool] = False
 
     X: Any
     weights: np.ndarray | None = None
@@ -106,7 +108,7 @@ class MatrixCompletion(Problem):
     @property
     def dtype(self) -> np.dtype:
         """What the entries are stored in: float32 or float64."""
-        return self.X.data.dtype
+        return self.X.dtype
 
     @property
     def biased(self) -> tuple[bool, bool]:

@@ -50,6 +50,11 @@ class Side:
     ridge: np.ndarray
     cuts: np.ndarray
 
+    @property
+    def counts(self) -> np.ndarray:
+        """Number of entries of each row."""
+        return np.diff(self.indptr)
+
     @classmethod
     def of(cls, X: Any, weights: np.ndarray | None, by_count: bool) -> Side:
         """Read a CSR matrix, or the transpose of a CSC one."""

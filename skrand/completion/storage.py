@@ -10,7 +10,17 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["blocks", "by_column", "column_counts", "cut", "renumbered", "sums_of_powers"]
+__all__ = [
+    "blocks",
+    "by_column",
+    "column_counts",
+    "cut",
+    "is_missing",
+    "observed_entries",
+    "refuse_duplicates",
+    "renumbered",
+    "sums_of_powers",
+]
 
 #: Entries that are looked at together where a look needs a copy.
 _BLOCK = 2**18
@@ -39,6 +49,47 @@ def column_counts(X: Any) -> np.ndarray:
     for start in range(0, X.nnz, _BLOCK):
         counts += np.bincount(X.indices[start : start + _BLOCK], minlength=X.shape[1])
     return counts
+
+
+def refuse_duplicates(X: Any) -> None:
+    """Raise if sparse data store a place twice: nobody can tell which of the two is meant."""
+    if not sp.issparse(X) or getattr(X, "format", "") not in ("csr", "csc", "coo"):
+        return
+    if X.format != "coo" and X.has_canonical_format:
+        return
+    rows, columns = X.tocoo().coords
+    places = np.sort(rows.astype(np.int64) * X.shape[1] + columns)
+    twice = np.flatnonzero(places[1:] == places[:-1])
+    if len(twice):
+        i, j = divmod(int(places[twice[0]]), X.shape[1])
+        raise ValueError(
+            f"X stores {len(twice)} places more than once, the first at row {i}, column {j}. "
+            "Entries are never summed or averaged: keep one of each."
+        )
+
+
+def is_missing(values: Any, marker: float) -> Any:
+    """Whether numbers are the one that marks missing entries."""
+    return np.isnan(values) if np.isnan(marker) else values == marker
+
+
+def observed_entries(X: Any, marker: float) -> Any:
+    """Return the entries that are not missing as a CSR array with sorted columns.
+
+    That is X itself if it is one without a stored marker.
+    """
+    if not sp.issparse(X):
+        seen = ~is_missing(X, marker)
+        columns = np.broadcast_to(np.arange(X.shape[1], dtype=np.int32), X.shape)[seen]
+        indptr = np.concatenate([[0], np.cumsum(np.count_nonzero(seen, axis=1))])
+        indptr = indptr.astype(sp.get_index_dtype(maxval=len(columns)))
+        return sp.csr_array((X[seen], columns, indptr), shape=X.shape)
+    X = sp.csr_array(X, copy=False)
+    if any(is_missing(block.data, marker).any() for _, block in blocks(X)):
+        seen = ~is_missing(X.data, marker)
+        indptr = np.concatenate([[0], np.cumsum(seen)])[X.indptr]
+        X = sp.csr_array((X.data[seen], X.indices[seen], indptr), shape=X.shape)
+    return X if X.has_sorted_indices else X.sorted_indices()
 
 
 def renumbered(X: Any, kept: np.ndarray) -> Any:

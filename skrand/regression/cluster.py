@@ -17,6 +17,7 @@ import scipy.sparse as sp
 from sklearn.utils import check_array
 
 from skrand.base import Problem, Solution
+from skrand.linalg.chunks import common_dtype, row_chunks
 from skrand.regression.factor import TOLERANCE
 from skrand.regression.summary import GramProblem, GramSummary, RowSummary
 
@@ -49,10 +50,9 @@ class ClusterData:
     def __init__(self, X: Any, y: Any, weights: Any = None) -> None:
         self.n_features = X.shape[1]
         self.columns = getattr(X, "columns", None)
-        kinds = set(X.dtypes) if hasattr(X, "dtypes") else {X.dtype}
-        self.dtype = np.dtype(np.float32 if kinds == {np.dtype(np.float32)} else np.float64)
+        self.dtype = common_dtype(X)
         self.y_shape = tuple(np.shape(y)[1:]) if not hasattr(y, "ndim") else tuple(y.shape[1:])
-        X, lengths = _chunked(X)
+        X, lengths = row_chunks(X)
         parts = [X, _like(y, lengths, "y")]
         parts.append(
             [None] * len(X) if weights is None else _like(weights, lengths, "sample_weight")
@@ -115,16 +115,6 @@ class ClusterProblem(GramProblem):
         return replace(
             answer, converged=False, message=self.lost(TOLERANCE if tol is None else tol)
         )
-
-
-def _chunked(X: Any) -> tuple[list[Any], list[int]]:
-    """Return the chunks of rows as delayed objects, and their lengths."""
-    if hasattr(X, "to_dask_array"):
-        return list(X.to_delayed()), [int(n) for n in X.map_partitions(len).compute()]
-    X = X.rechunk({1: -1}, method="tasks")
-    if np.isnan(X.chunks[0]).any():
-        X = X.compute_chunk_sizes()
-    return list(X.to_delayed().ravel()), [int(n) for n in X.chunks[0]]
 
 
 def _like(y: Any, lengths: list[int], name: str) -> list[Any]:

@@ -28,7 +28,9 @@ class _Descent(Solver):
         self.n_jobs = n_jobs
 
     def supports(self, problem: MatrixCompletion) -> str | None:
-        """Refuse non-negative factors."""
+        """Refuse non-negative factors, and entries on a cluster."""
+        if problem.scattered:
+            return "it needs the entries in one place"
         return "it does not keep factors non-negative" if problem.nonneg else None
 
     def _solve(

@@ -69,7 +69,9 @@ class _Thresholding(Solver):
         self.n_jobs = n_jobs
 
     def supports(self, problem: MatrixCompletion) -> str | None:
-        """Refuse factors without signs, and penalties that differ between rows."""
+        """Refuse factors without signs, penalties that differ between rows, and clusters."""
+        if problem.scattered:
+            return "it needs the entries in one place"
         if problem.nonneg:
             return "it does not keep factors non-negative"
         if problem.alpha > 0 and problem.alpha_scaling == "count":
