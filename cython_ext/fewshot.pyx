@@ -1,4 +1,4 @@
-"""Passes over a tile of rows of a soft labelling: assign, rescale to a prior, and its energy.
+"""Passes over a tile of rows of a soft labelling: assign, rescale to a prior, and its objective.
 
 A tile is a range of rows. What is summed over rows comes back for each tile, so that the caller
 adds it in the order of the tiles whatever thread ran them. All functions release the interpreter.
@@ -12,28 +12,27 @@ from libc.string cimport memset
 import numpy as np
 
 cdef extern from "fewshot.h":
+    double LOG2_E
     void skrand_fs_prefetch(const void *row, Py_ssize_t bytes) noexcept nogil
     void skrand_fs_logits_f32(
         float scale, const float *s, const float *offset, const float *weights,
         const int32_t *places, Py_ssize_t count, const float *z, float *x, Py_ssize_t n
     ) noexcept nogil
     void skrand_fs_damp_f32(float c, const float *z, float *x, Py_ssize_t n) noexcept nogil
-    void skrand_fs_weigh_f32(float *x, Py_ssize_t rows, Py_ssize_t n) noexcept nogil
+    void skrand_fs_weigh_f32(float unit, float *x, Py_ssize_t rows, Py_ssize_t n) noexcept nogil
     float skrand_fs_write_f32(
         const float *x, const float *old, float *out, float *sums, Py_ssize_t n) noexcept nogil
-    double skrand_fs_energy_f32(
-        const float *z, const float *s, float scale, float entropy, Py_ssize_t n) noexcept nogil
+    double skrand_fs_entropy_f32(const float *z, Py_ssize_t n) noexcept nogil
     double skrand_fs_dot_f32(const float *x, const float *y, Py_ssize_t n) noexcept nogil
     void skrand_fs_logits_f64(
         double scale, const double *s, const double *offset, const double *weights,
         const int32_t *places, Py_ssize_t count, const double *z, double *x, Py_ssize_t n
     ) noexcept nogil
     void skrand_fs_damp_f64(double c, const double *z, double *x, Py_ssize_t n) noexcept nogil
-    void skrand_fs_weigh_f64(double *x, Py_ssize_t rows, Py_ssize_t n) noexcept nogil
+    void skrand_fs_weigh_f64(double unit, double *x, Py_ssize_t rows, Py_ssize_t n) noexcept nogil
     double skrand_fs_write_f64(
         const double *x, const double *old, double *out, double *sums, Py_ssize_t n) noexcept nogil
-    double skrand_fs_energy_f64(
-        const double *z, const double *s, double scale, double entropy, Py_ssize_t n) noexcept nogil
+    double skrand_fs_entropy_f64(const double *z, Py_ssize_t n) noexcept nogil
     double skrand_fs_dot_f64(const double *x, const double *y, Py_ssize_t n) noexcept nogil
 
 
@@ -67,7 +66,8 @@ def assign(
     over its neighbours in the graph (CSR; none if `indptr` is None). With a graph, `damping` times
     the Kullback-Leibler divergence from the old row holds the step back. A row whose label is not
     negative is left as it is. `scores` holds the rows of the tile; everything else, all rows.
-    `sums` gets the sums of the tile's new rows. Without a graph, `old` and `out` may be the same.
+    `sums`, if given, gets the sums of the tile's new rows. Without a graph, `old` and `out` may be
+    the same.
     """
     cdef Py_ssize_t rows = scores.shape[0], k = scores.shape[1]
     cdef Py_ssize_t block, size, p, q, i, count = 0
@@ -75,21 +75,26 @@ def assign(
     cdef floating[::1] buffer = np.empty(
         (BLOCK + 1) * k, dtype=np.float32 if floating is float else np.float64
     )
-    cdef floating* part = &buffer[0]
     cdef floating* work = &buffer[k]
     cdef floating* x
     cdef const floating* w = NULL
     cdef const int32_t* places = NULL
     cdef double moved = 0.0
+    # Damped logits are to base 2 already.
+    cdef double unit = 1.0 if graph else LOG2_E
+    cdef floating* part = NULL
     if out.shape[0] < start + rows or out.shape[1] != k or offset.shape[0] != k:
         raise ValueError("shapes do not fit")
     if old.shape[0] != out.shape[0] or old.shape[1] != k or labels.shape[0] != out.shape[0]:
         raise ValueError("shapes do not fit")
-    if sums.shape[0] != k or (graph and indptr.shape[0] != out.shape[0] + 1):
+    if graph and indptr.shape[0] != out.shape[0] + 1:
         raise ValueError("shapes do not fit")
+    if sums is not None:
+        if sums.shape[0] != k:
+            raise ValueError("shapes do not fit")
+        sums[:] = 0.0
+        part = &buffer[0]
     with nogil:
-        for i in range(k):
-            sums[i] = 0.0
         for block in range((rows + BLOCK - 1) // BLOCK):
             size = min(rows - block * BLOCK, <Py_ssize_t> BLOCK)
             for i in range(size):
@@ -114,12 +119,13 @@ def assign(
             if floating is float:
                 if graph:
                     skrand_fs_damp_f32(<float> damping, &old[q, 0], work, size * k)
-                skrand_fs_weigh_f32(work, size, k)
+                skrand_fs_weigh_f32(<float> unit, work, size, k)
             else:
                 if graph:
                     skrand_fs_damp_f64(damping, &old[q, 0], work, size * k)
-                skrand_fs_weigh_f64(work, size, k)
-            memset(part, 0, k * sizeof(floating))
+                skrand_fs_weigh_f64(unit, work, size, k)
+            if part:
+                memset(part, 0, k * sizeof(floating))
             for i in range(size):
                 p = q + i
                 if labels[p] >= 0:
@@ -128,8 +134,9 @@ def assign(
                     moved += skrand_fs_write_f32(work + i * k, &old[p, 0], &out[p, 0], part, k)
                 else:
                     moved += skrand_fs_write_f64(work + i * k, &old[p, 0], &out[p, 0], part, k)
-            for i in range(k):
-                sums[i] += part[i]
+            if part:
+                for i in range(k):
+                    sums[i] += part[i]
     return moved
 
 
@@ -165,28 +172,16 @@ def rescale(
                     part[i] = 0.0
 
 
-def energy(
-    const floating[:, ::1] scores, double scale, double support_weight,
-    const int32_t[::1] labels, const floating[:, ::1] Z, Py_ssize_t start,
-):
-    """Return the tile's distances and entropies.
-
-    A row adds ``-scale z.scores + z.log z``; a labelled one, ``-support_weight scale z.scores``.
-    """
-    cdef Py_ssize_t rows = scores.shape[0], k = scores.shape[1], p
-    cdef double total = 0.0, weight
-    cdef bint free
-    if Z.shape[0] < start + rows or Z.shape[1] != k or labels.shape[0] != Z.shape[0]:
-        raise ValueError("shapes do not fit")
+def entropy(const floating[:, ::1] Z):
+    """Return the sum of ``z log z``."""
+    cdef Py_ssize_t k = Z.shape[1], p
+    cdef double total = 0.0
     with nogil:
-        for p in range(rows):
-            free = labels[start + p] < 0
-            weight = scale if free else scale * support_weight
+        for p in range(Z.shape[0]):
             if floating is float:
-                total += skrand_fs_energy_f32(
-                    &Z[start + p, 0], &scores[p, 0], <float> weight, free, k)
+                total += skrand_fs_entropy_f32(&Z[p, 0], k)
             else:
-                total += skrand_fs_energy_f64(&Z[start + p, 0], &scores[p, 0], weight, free, k)
+                total += skrand_fs_entropy_f64(&Z[p, 0], k)
     return total
 
 

@@ -14,7 +14,7 @@ from skrand.fewshot.graph import Graph
 from skrand.fewshot.problem import TransductiveLabelling
 from skrand.linalg.threads import ordered_map
 
-__all__ = ["Labelling"]
+__all__ = ["Labelling", "with_support"]
 
 #: Rows of a tile: what is made of it (scores, a block of labels) stays in the cache.
 TILE = 2048
@@ -91,8 +91,8 @@ class Labelling:
         At = A.T.astype(self.X.dtype)
         k = len(b)
 
-        def tile(rows: slice) -> tuple[float, np.ndarray]:
-            sums = np.empty(k)
+        def tile(rows: slice) -> tuple[float, Any]:
+            sums = None if self.target is None else np.empty(k)
             moved = _kernels.assign(
                 self._scores(rows, At),
                 scale,
@@ -166,30 +166,34 @@ class Labelling:
 
         return sum(self._tiles(tile))
 
-    def sums(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the sums of rows weighted by Z, (n_classes, d), and the sums of Z; float64."""
+    def sums(self, support_weight: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return the sums of rows by class, (n_classes, d), and of their labels; float64.
+
+        Rows are weighted by Z, and those of the support also by `support_weight`.
+        """
+        ones = np.ones(min(TILE, len(self.X)), dtype=self.X.dtype)
 
         def tile(rows: slice) -> tuple[np.ndarray, np.ndarray]:
             Z = self.Z[rows]
-            return Z.T @ self.X[rows], Z.sum(axis=0, dtype=np.float64)
+            return Z.T @ self.X[rows], ones[: len(Z)] @ Z
 
         total, mass = 0.0, 0.0
         for rows_sum, rows_mass in self._tiles(tile):
             total = total + rows_sum.astype(np.float64)
-            mass = mass + rows_mass
-        return total, mass
+            mass = mass + rows_mass.astype(np.float64)
+        return with_support(self.problem, total, mass, support_weight)
 
-    def energy(self, A: np.ndarray, b: np.ndarray, scale: float, support_weight: float) -> float:
-        """Return the objective, without what neither Z nor the prototypes change."""
-        At, b = A.T.astype(self.X.dtype), b.astype(self.X.dtype)
-        labels = self.problem.labels
+    def energy(
+        self, A: np.ndarray, b: np.ndarray, scale: float, sums: np.ndarray, mass: np.ndarray
+    ) -> float:
+        """Return the objective, without what neither Z nor the prototypes change.
 
-        def tile(rows: slice) -> float:
-            scores = self._scores(rows, At)
-            scores += b
-            return _kernels.energy(scores, scale, support_weight, labels, self.Z, rows.start)
-
-        value = float(sum(self._tiles(tile)))
+        `sums` and `mass` are what :meth:`sums` returns: distances are linear in them.
+        """
+        distances = -scale * (float(np.vdot(A, sums)) + float(b @ mass))
+        # Labelled rows, which are certain, add nothing to the entropy.
+        negentropy = sum(self._tiles(lambda rows: _kernels.entropy(self.Z[rows])))
+        value = distances + float(negentropy)
         if self.linked:
             value -= 0.5 * self._agreement()
         if self.target is not None and np.isfinite(self.strength):
@@ -228,3 +232,13 @@ class Labelling:
         starts = range(0, n, TILE)
         tiles = [slice(start, min(start + TILE, n)) for start in starts]
         return ordered_map(function, tiles, self.threads)
+
+
+def with_support(
+    problem: TransductiveLabelling, sums: np.ndarray, mass: np.ndarray, weight: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Let the support count `weight` times in sums of rows by class, and in those of labels."""
+    return (
+        sums + (weight - 1.0) * problem.support_sums,
+        mass + (weight - 1.0) * problem.shots,
+    )

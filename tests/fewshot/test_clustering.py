@@ -6,8 +6,9 @@ from scipy.special import softmax, xlogy
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
 
+from skrand._ext import fewshot as _kernels
 from skrand.fewshot import TransductiveLabelling
-from skrand.fewshot.graph import neighbour_graph
+from skrand.fewshot.graph import Graph, neighbour_graph
 from skrand.fewshot.solvers import Auto, Clustering, Prototype, Spreading
 
 
@@ -200,6 +201,58 @@ def test_threads_change_no_bit(dtype):
         one, two = (solver.set_params(max_iter=3, n_jobs=jobs).solve(problem) for jobs in (1, 2))
         assert one.x.tobytes() == two.x.tobytes()
         assert one.history == two.history
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("k", [3, 16, 37])
+def test_where_a_row_lies_changes_no_bit(k, dtype):
+    rng = np.random.default_rng(14)
+    rows = rng.dirichlet(np.ones(k), 5).astype(dtype)
+    answers = []
+    for shift in range(9):
+        room = np.empty(rows.size + shift, dtype)
+        Z = room[shift:].reshape(rows.shape)
+        Z[:] = rows
+        moved = _kernels.assign(
+            4 * rows[::-1].copy(),
+            1.5,
+            np.zeros(k, dtype),
+            np.full(5, -1, np.int32),
+            *(None, None, None),
+            0.0,
+            Z,
+            Z,
+            0,
+            None,
+        )
+        answers.append((Z.tobytes(), moved, _kernels.entropy(Z)))
+    assert all(answer == answers[0] for answer in answers)
+
+
+@pytest.mark.parametrize(("dtype", "tol"), [(np.float64, 1e-14), (np.float32, 5e-6)])
+def test_sweep_is_the_damped_softmax(dtype, tol):
+    rng = np.random.default_rng(15)
+    n, k, c = 40, 21, 2.5
+    old = rng.dirichlet(np.full(k, 0.05), n).astype(dtype)
+    scores = 20 * rng.standard_normal((n, k)).astype(dtype)
+    W = (rng.random((n, n)) < 0.1).astype(dtype)
+    graph = Graph(
+        np.concatenate([[0], np.cumsum(W.sum(axis=1))]).astype(np.int64),
+        np.nonzero(W)[1].astype(np.int32),
+        np.full(int(W.sum()), 1.7, dtype),
+    )
+    offset = rng.standard_normal(k).astype(dtype)
+    out, sums = np.empty_like(old), np.empty(k)
+    labels = np.full(n, -1, np.int32)
+    moved = _kernels.assign(scores, 0.7, offset, labels, *graph, c, old, out, 0, sums)
+    z = old.astype(np.float64)
+    logits = 0.7 * scores.astype(np.float64) + offset + 1.7 * W @ z + c * np.log(z + 1e-30)
+    expected = softmax(logits / (1 + c), axis=1)
+    np.testing.assert_allclose(out, expected, atol=tol)
+    np.testing.assert_allclose(sums, expected.sum(axis=0), atol=n * tol)
+    assert moved == pytest.approx(np.maximum(expected - z, 0).sum(), abs=n * tol)
+    value = float(xlogy(expected, expected).sum())
+    assert _kernels.entropy(expected.astype(dtype)) == pytest.approx(value, abs=n * tol)
 
 
 def test_graph_is_symmetric_normalised_and_right():

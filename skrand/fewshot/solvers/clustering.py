@@ -16,7 +16,7 @@ from skrand._validation import (
 from skrand.base import Monitor, Solution, Solver
 from skrand.fewshot.graph import Graph
 from skrand.fewshot.metrics import METRICS, SquaredEuclidean
-from skrand.fewshot.objective import Labelling
+from skrand.fewshot.objective import Labelling, with_support
 from skrand.fewshot.problem import TransductiveLabelling
 from skrand.fewshot.rules import LinearRule, NeighbourRule
 from skrand.fewshot.temperature import scatter_temperature
@@ -172,7 +172,9 @@ class Clustering(Solver):
         M = problem.means
         if self.init == "spread":
             F = problem.spread(self.neighbours(len(problem.X)))
-            M = weighted_means(problem, F.T @ problem.X, F.sum(axis=0, dtype=np.float64), weight)
+            mass = F.sum(axis=0, dtype=np.float64)
+            sums, mass = with_support(problem, F.T @ problem.X, mass, weight)
+            M = sums / mass[:, None]
         if temperature == "auto":
             temperature = scatter_temperature(problem, M)
         scale = 1.0 / temperature
@@ -186,9 +188,10 @@ class Clustering(Solver):
             change = labelling.assign(A, b, scale)
             for _ in range(sweeps - 1 if labelling.linked else 0):
                 labelling.assign(A, b, scale)
-            M = prototypes(labelling, weight)
+            sums, mass = labelling.sums(weight)
+            M = sums / mass[:, None]
             A, b = metric.scores(M)
-            value = constant + labelling.energy(A, b, scale, weight)
+            value = constant + labelling.energy(A, b, scale, sums, mass)
             # The first labels are those that the support alone gives.
             converged = n_iter > 1 and change <= tol
             record = {
@@ -251,19 +254,3 @@ def class_prior_of(solver: Any, n_classes: int) -> tuple[np.ndarray | None, floa
         allowed = "'balanced', 'free', 'relaxed' or an array of positive numbers, one a class"
         fail_parameter(solver, "class_prior", allowed, prior)
     return shares / shares.sum(), strength
-
-
-def prototypes(labelling: Labelling, weight: float) -> np.ndarray:
-    """Return the means of rows weighted by their labels, the support counting `weight` times."""
-    return weighted_means(labelling.problem, *labelling.sums(), weight)
-
-
-def weighted_means(
-    problem: TransductiveLabelling, sums: np.ndarray, mass: np.ndarray, weight: float
-) -> np.ndarray:
-    """Return means, given the sums of all rows by class, with the support counting `weight` times.
-
-    `mass` holds the sums of the labels.
-    """
-    sums = sums + (weight - 1.0) * problem.support_sums
-    return sums / (mass + (weight - 1.0) * problem.shots)[:, None]
