@@ -34,3 +34,22 @@ def test_every_solver_and_every_peer_runs(task, tmp_path, monkeypatch, capsys):
     assert len(table.splitlines()) == 1 + len(rows)
     assert table.count("(peer)") == sum(row["peer"] for row in rows)
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_who_takes_long_runs_once(monkeypatch):
+    monkeypatch.setattr(bench, "_ENOUGH", 0.0)
+    rows = bench._bench("linear-system", "tiny", 0, [])["rows"]
+    assert {len(row["cpu_repeats"]) for row in rows} == {1}
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "verdict"),
+    [
+        ([2.0, 2.1, 2.2], [1.0, 1.1, 1.2], "faster"),
+        ([1.0, 1.1, 1.2], [2.0, 2.1, 2.2], "slower"),
+        ([1.0, 1.1, 1.2], [1.1, 1.2, 1.3], "within noise"),
+        ([2.0], [1.0, 1.1, 1.2], "too few runs"),
+    ],
+)
+def test_verdict(before, now, verdict):
+    assert bench._verdict(before, now, drift=1.0) == verdict

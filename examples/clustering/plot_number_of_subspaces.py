@@ -22,7 +22,7 @@ figure, axes = plt.subplot_mosaic([["left", "found"], ["left", "gap"]], figsize=
 figure.set_layout_engine("constrained")
 left = axes["left"]
 for K, marker in zip((5, 10, 15), "os^", strict=True):
-    X, _ = make_union_of_subspaces(60 * K, 100, dims=4, n_clusters=K, noise=0.4, random_state=K)
+    X, _ = make_union_of_subspaces(60 * K, 100, dims=4, n_clusters=K, noise=0.2, random_state=K)
     model = SubspaceClusterer("auto", random_state=0).fit(X)
     distances = np.maximum(1 - model.eigenvalues_, 1e-12)
     label = f"{K} subspaces, found {model.n_clusters_}"

@@ -1,7 +1,8 @@
 """``skrand bench TASK``: all solvers of a task side by side, and the peers that are installed.
 
 The solvers run in turn in one process, so that a change in the machine's speed meets all of them.
-Medians are shown; ratios are of CPU time. ``--compare`` holds a run against an earlier one.
+Medians of up to five runs are shown, of fewer where one takes long; ratios are of CPU time.
+``--compare`` holds a run against an earlier one.
 """
 
 from __future__ import annotations
@@ -38,8 +39,10 @@ __all__ = ["add_arguments", "run"]
 
 SIZES = ("tiny", "small", "medium", "large")
 _REPEATS = 5
-# Seconds after which an instance is not raced again, once everyone has run on it.
-_PATIENCE = 60.0
+# CPU seconds on an instance after which a solver is not run on it again: long runs vary less.
+_ENOUGH = 1.0
+# Below so many runs nothing is said about a difference.
+_FEWEST = 3
 
 #: Takes a problem and returns a Solution, or None if the problem is not for it.
 _Runner = Callable[[Any], Any]
@@ -169,9 +172,10 @@ def _race(
     wall: dict[str, list[float]] = {name: [] for name in runners}
     answers: dict[str, Any] = {}
     running = dict(runners)
-    begun = time.perf_counter()
     for _ in range(_REPEATS):
         for name, runner in list(running.items()):
+            if sum(cpu[name]) > _ENOUGH:
+                continue
             # A copy: what one solver has worked out from the data must not help the next.
             problem = replace(instance.problem)
             start = time.perf_counter(), time.process_time()
@@ -186,8 +190,6 @@ def _race(
             cpu[name].append(time.process_time() - start[1])
             if answers[name] is None:
                 del running[name]
-        if time.perf_counter() - begun > _PATIENCE:
-            break
     seconds = {name: statistics.median(cpu[name]) for name in running}
     peers = task.peers()
     first = next((name for name in peers if name in running), None)
@@ -291,6 +293,8 @@ def _ratio(before: dict[str, Any], now: dict[str, Any]) -> float:
 
 def _verdict(before: list[float], now: list[float], drift: float) -> str:
     """Say whether all repeats of one run beat all of the other's, with and without the drift."""
+    if min(len(before), len(now)) < _FEWEST:
+        return "too few runs"
     if max(now) * max(drift, 1.0) < min(before):
         return "faster"
     if min(now) * min(drift, 1.0) > max(before):
@@ -330,8 +334,8 @@ def _remarks(old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
         for row in new["rows"]
         if (key := (row["instance"], row["solver"])) in pairs
     ]
-    if repeats:
-        least = min(repeats)
+    least = min((runs for runs in repeats if runs >= _FEWEST), default=0)
+    if least:
         odds = math.comb(2 * least, least) // 2
         yield (
             "A ratio above 1 is faster now. Faster and slower say that all repeats of one run beat "
