@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits, load_iris
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -104,6 +104,28 @@ def test_a_number_that_became_a_string_is_found(digits):
         TransductiveFewShot().fit(X, y.astype(str))
 
 
+def test_few_features_keep_their_length():
+    X, y = load_iris(return_X_y=True)
+    rng = np.random.default_rng(0)
+    hits = {"auto": [], "cl2": []}
+    for _ in range(10):
+        seen = np.concatenate([rng.choice(np.flatnonzero(y == c), 2, False) for c in range(3)])
+        marked = np.full(len(y), -1)
+        marked[seen] = y[seen]
+        for preprocess, scores in hits.items():
+            model = TransductiveFewShot(preprocess=preprocess).fit(X, marked)
+            scores.append(np.mean(model.transduction_ == y))
+    assert np.mean(hits["auto"]) > 0.85
+    assert np.mean(hits["auto"]) > np.mean(hits["cl2"]) + 0.05
+
+
+def test_distributions_are_left_as_they_are():
+    X = np.random.default_rng(0).dirichlet(np.ones(12), size=40)
+    y = np.r_[0, 0, 1, 1, np.full(36, -1)]
+    model = TransductiveFewShot("clustering", metric="kullback-leibler").fit(X, y)
+    assert np.array_equal(model._problem.X, X)
+
+
 def test_pipeline_clone_pickle_and_float32(digits):
     X, y, _ = digits
     model = TransductiveFewShot().fit(X, y)
@@ -144,6 +166,10 @@ def test_preprocessing_and_centers(digits):
         rows(preprocess="power-cl2"), unit(root - root.mean(axis=0)), atol=1e-12
     )
     assert np.array_equal(rows(preprocess=None), X)
+    few = TransductiveFewShot("prototype").fit(X[:, 20:29], y)
+    assert np.array_equal(few._problem.X, X[:, 20:29])
+    separate = TransductiveFewShot("prototype", center="separate").fit(X[:, 20:29], y)
+    assert not np.array_equal(separate._problem.X, X[:, 20:29])
     same = np.vstack([X, X.mean(axis=0)])
     model = TransductiveFewShot("prototype").fit(same, np.r_[y, -1])
     assert np.array_equal(model._problem.X[-1], np.zeros(64))
