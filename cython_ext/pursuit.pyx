@@ -11,7 +11,7 @@ from libc.stdint cimport int32_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
-from scipy.linalg.cython_blas cimport dgemv, dsyrk, sgemv, ssyrk
+from scipy.linalg.cython_blas cimport dgemm, dgemv, sgemm, sgemv
 from scipy.linalg.cython_lapack cimport dposv
 
 cdef extern from *:
@@ -28,21 +28,29 @@ cdef extern from *:
         return s;
     }
 
-    SKRAND_CLONES
-    static void skrand_axpy(double alpha, const double *a, double *b, ptrdiff_t m)
-    {
-        #pragma omp simd
-        for (ptrdiff_t j = 0; j < m; j++)
-            b[j] += alpha * a[j];
+    #define SKRAND_AXPY(TYPE, NAME)                                                              \\
+    SKRAND_CLONES                                                                                \\
+    static void NAME(double alpha, const TYPE *a, double *b, ptrdiff_t m)                        \\
+    {                                                                                            \\
+        _Pragma("omp simd")                                                                      \\
+        for (ptrdiff_t j = 0; j < m; j++)                                                        \\
+            b[j] += alpha * a[j];                                                                \\
     }
+    SKRAND_AXPY(float, skrand_axpy_f32)
+    SKRAND_AXPY(double, skrand_axpy)
     """
     double skrand_dot(const double *a, const double *b, ptrdiff_t m) nogil
+    void skrand_axpy_f32(double alpha, const float *a, double *b, ptrdiff_t m) nogil
     void skrand_axpy(double alpha, const double *a, double *b, ptrdiff_t m) nogil
 
 
 #: Sweeps that leave the support nearly right: a solution over it pays only then.
 cdef enum:
     _SWEEPS_BEFORE = 16
+
+#: Atoms whose products with the others are taken at a time.
+cdef enum:
+    _STRIP = 16
 
 
 def pursue(
@@ -107,13 +115,49 @@ def pursue(
             skrand_axpy(-dot, q, &residual[i, 0], D)
 
 
+cdef void _axpy(double alpha, const floating *a, double *b, ptrdiff_t m) noexcept nogil:
+    if floating is float:
+        skrand_axpy_f32(alpha, a, b, m)
+    else:
+        skrand_axpy(alpha, a, b, m)
+
+
+cdef void _gram(const floating *A, floating *G, int count, int D) noexcept nogil:
+    """Multiply the rows of A with each other.
+
+    In strips, whose products are small enough for BLAS to multiply without packing its arguments.
+    """
+    cdef int first = 0, last, strip
+    cdef ptrdiff_t j, k
+    cdef floating unit = 1.0, nought = 0.0
+    cdef char *trans = "T"
+    cdef char *plain = "N"
+    while first < count:
+        strip = _STRIP if count - first > _STRIP else count - first
+        last = first + strip
+        if floating is float:
+            sgemm(
+                trans, plain, &last, &strip, &D, &unit, <float *> A, &D,
+                <float *> A + first * <ptrdiff_t> D, &D, &nought, G + first * <ptrdiff_t> count,
+                &count)
+        else:
+            dgemm(
+                trans, plain, &last, &strip, &D, &unit, <double *> A, &D,
+                <double *> A + first * <ptrdiff_t> D, &D, &nought, G + first * <ptrdiff_t> count,
+                &count)
+        for j in range(first):
+            for k in range(first, last):
+                G[j * count + k] = G[k * count + j]
+        first = last
+
+
 cdef double _sweep(
-    double *c, double *g, const double *G, ptrdiff_t count, ptrdiff_t m, double l1, double l2,
+    double *c, double *g, const floating *G, ptrdiff_t m, double l1, double l2,
 ) noexcept nogil:
     """Minimise over one coefficient after the other; return the largest subgradient met."""
     cdef ptrdiff_t j
     cdef double worst = 0.0, scale, target, value, off
-    for j in range(count):
+    for j in range(m):
         scale = G[j * m + j] + l2
         target = g[j] + c[j] * G[j * m + j]
         value = fabs(target) - l1
@@ -126,13 +170,13 @@ cdef double _sweep(
         if value != c[j]:
             off = fabs(value - c[j]) * scale
             worst = off if off > worst else worst
-            skrand_axpy(c[j] - value, G + j * m, g, count)
+            _axpy(c[j] - value, G + j * m, g, m)
             c[j] = value
     return worst
 
 
 cdef void _solve_support(
-    double *c, double *g, const double *G, ptrdiff_t count, ptrdiff_t m, double l1, double l2,
+    double *c, double *g, const floating *G, ptrdiff_t m, double l1, double l2,
     int32_t *support, double *H, double *d,
 ) noexcept nogil:
     """Move towards the minimum over the coefficients that are not zero, their signs kept.
@@ -144,7 +188,7 @@ cdef void _solve_support(
     cdef double length = 1.0
     cdef int n = 0, one = 1, info = 0
     cdef char *lower = "L"
-    for j in range(count):
+    for j in range(m):
         if c[j] != 0.0:
             support[n] = <int32_t> j
             n += 1
@@ -165,22 +209,22 @@ cdef void _solve_support(
             length, first = fabs(c[k] / d[j]), k
     for j in range(n):
         k = support[j]
-        skrand_axpy(-length * d[j], G + k * m, g, count)
+        _axpy(-length * d[j], G + k * m, g, m)
         c[k] += length * d[j]
     if first >= 0:
-        skrand_axpy(c[first], G + first * m, g, count)
+        _axpy(c[first], G + first * m, g, m)
         c[first] = 0.0
 
 
 def elastic_net(
     const floating[:, ::1] X, const int32_t[::1] rows, const int32_t[:, ::1] active,
     const int32_t[::1] counts, double[:, ::1] coef, const double[::1] l1, const double[::1] l2,
-    double tol, ptrdiff_t max_sweeps, floating[:, ::1] residual,
+    const double[::1] tols, ptrdiff_t max_sweeps, floating[:, ::1] residual,
 ):
     """Minimise ``l1 |c|_1 + l2 / 2 |c|^2 + 1/2 |x - c A|^2`` for each row x over its own atoms A.
 
     By coordinate descent on the Gram matrix of the atoms, with exact solutions over the support in
-    between, until no subgradient is off by more than ``tol * l1``.
+    between, until no subgradient is off by more than ``tols * l1``.
 
     Parameters
     ----------
@@ -192,8 +236,8 @@ def elastic_net(
         Atoms of each problem; the first ``counts[i]`` count.
     coef : memoryview of shape (b, m)
         Coefficients: the start, and the answer.
-    l1, l2 : memoryviews of shape (b,)
-        Penalties.
+    l1, l2, tols : memoryviews of shape (b,)
+        Penalties and tolerances.
     residual : memoryview of shape (b, D)
         What the answer leaves of each row.
 
@@ -202,23 +246,22 @@ def elastic_net(
     n_unfinished : int
         Problems that reached `max_sweeps`.
     """
-    cdef ptrdiff_t i, j, k, t, sweep, b = rows.shape[0], D = X.shape[1], m = active.shape[1]
+    cdef ptrdiff_t i, j, t, sweep, b = rows.shape[0], D = X.shape[1], m = active.shape[1]
     cdef ptrdiff_t unfinished = 0
-    cdef int count, width = <int> D, one = 1, ld = <int> m
+    cdef int count, width = <int> D, one = 1
     cdef floating unit = 1.0, nought = 0.0
     cdef double worst
     cdef floating *A
+    cdef floating *G
     cdef floating *products
-    cdef double *G
     cdef double *H
     cdef double *g
     cdef double *d
     cdef double *x
     cdef int32_t *support
-    cdef char *lower = "L"
     cdef char *trans = "T"
     if active.shape[0] < b or counts.shape[0] < b or coef.shape[0] < b or coef.shape[1] < m \
-            or l1.shape[0] < b or l2.shape[0] < b or residual.shape[0] < b \
+            or l1.shape[0] < b or l2.shape[0] < b or tols.shape[0] < b or residual.shape[0] < b \
             or residual.shape[1] != D:
         raise ValueError("the arrays do not have the same number of rows")
     for i in range(b):
@@ -230,15 +273,15 @@ def elastic_net(
     if b == 0 or m == 0 or D == 0:
         return 0
     A = <floating *> malloc((m * D + m * m + m) * sizeof(floating))
-    G = <double *> malloc((2 * m * m + 2 * m + D) * sizeof(double))
+    H = <double *> malloc((m * m + 2 * m + D) * sizeof(double))
     support = <int32_t *> malloc(m * sizeof(int32_t))
-    if A == NULL or G == NULL or support == NULL:
+    if A == NULL or H == NULL or support == NULL:
         free(A)
-        free(G)
+        free(H)
         free(support)
         raise MemoryError()
-    products = A + m * D
-    H = G + m * m
+    G = A + m * D
+    products = G + m * m
     g = H + m * m
     d = g + m
     x = d + m
@@ -248,45 +291,40 @@ def elastic_net(
             for j in range(count):
                 memcpy(A + j * D, &X[active[i, j], 0], D * sizeof(floating))
             if count > 0:
+                _gram(A, G, count, width)
                 if floating is float:
-                    ssyrk(lower, trans, &count, &width, &unit, A, &width, &nought, products, &ld)
                     sgemv(
                         trans, &width, &count, &unit, A, &width, <float *> &X[rows[i], 0], &one,
-                        &nought, products + m * m, &one)
+                        &nought, products, &one)
                 else:
-                    dsyrk(lower, trans, &count, &width, &unit, A, &width, &nought, products, &ld)
                     dgemv(
                         trans, &width, &count, &unit, A, &width, <double *> &X[rows[i], 0], &one,
-                        &nought, products + m * m, &one)
+                        &nought, products, &one)
             # g holds the products of the atoms with the residual.
             for j in range(count):
-                g[j] = products[m * m + j]
-                for k in range(j + 1):
-                    G[j * m + k] = G[k * m + j] = products[k * m + j]
+                g[j] = products[j]
             for j in range(count):
                 if coef[i, j] != 0.0:
-                    skrand_axpy(-coef[i, j], &G[j * m], g, count)
+                    _axpy(-coef[i, j], G + j * count, g, count)
             sweep = 0
             while True:
-                worst = _sweep(&coef[i, 0], g, G, count, m, l1[i], l2[i])
+                worst = _sweep(&coef[i, 0], g, G, count, l1[i], l2[i])
                 sweep += 1
-                if worst <= tol * l1[i]:
+                if worst <= tols[i] * l1[i]:
                     break
                 if sweep >= max_sweeps:
                     unfinished += 1
                     break
                 if sweep % _SWEEPS_BEFORE == 0:
-                    _solve_support(
-                        &coef[i, 0], g, G, count, m, l1[i], l2[i], support, H, d)
+                    _solve_support(&coef[i, 0], g, G, count, l1[i], l2[i], support, H, d)
             for t in range(D):
                 x[t] = X[rows[i], t]
             for j in range(count):
                 if coef[i, j] != 0.0:
-                    for t in range(D):
-                        x[t] -= coef[i, j] * A[j * D + t]
+                    _axpy(-coef[i, j], A + j * D, x, D)
             for t in range(D):
                 residual[i, t] = <floating> x[t]
     free(A)
-    free(G)
+    free(H)
     free(support)
     return unfinished

@@ -102,6 +102,23 @@ def test_pursuit_chooses_what_scikit_learn_does():
         np.testing.assert_allclose(C[[i]].toarray()[0], expected, atol=1e-9)
 
 
+@pytest.mark.parametrize("copies", [3, 12])
+def test_pursuit_tells_atoms_apart_that_are_one_in_single_precision(copies):
+    rng = np.random.default_rng(0)
+    X = np.repeat(rows(40), copies, axis=0)
+    X = unit_rows(X + 1e-5 * rng.standard_normal(X.shape))
+    C = orthogonal_pursuit(X, 2, 0.0).toarray()
+    for i in range(len(X)):
+        chosen, residual = [], X[i]
+        for _ in range(2):
+            products = np.abs(X @ residual)
+            products[i] = 0.0
+            chosen.append(products.argmax())
+            fit = np.linalg.lstsq(X[chosen].T, X[i], rcond=None)[0]
+            residual = X[i] - fit @ X[chosen]
+        np.testing.assert_array_equal(np.flatnonzero(C[i]), np.sort(chosen))
+
+
 @pytest.mark.parametrize("tau", [0.5, 0.9, 1.0])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_elastic_net_is_optimal_among_all_rows(tau, dtype):

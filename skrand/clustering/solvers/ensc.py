@@ -23,13 +23,16 @@ __all__ = ["SSC", "EnSC", "elastic_net_representation"]
 #: Rows that share products with all others.
 _ROWS = 512
 
-#: From this tolerance on, products in float32 tell which atoms violate the conditions.
+#: From this tolerance on, products in float32 are exact enough.
 _SINGLE = 1e-4
 
 #: Atoms a row starts with, and at most takes in at a time.
-_START, _MORE = 30, 20
+_START, _MORE = 30, 24
 
 _SWEEPS = 5000
+
+#: Tolerance, relative to the penalty, while atoms that violate the conditions wait.
+_ROUGH = 1e-2
 
 
 class EnSC(GraphSolver):
@@ -235,19 +238,24 @@ def elastic_net_representation(
     coef = np.zeros(active.shape)
     going = np.flatnonzero(counts)
     worst = np.zeros(n)
+    # Rows for which atoms wait are solved again in any case.
+    rough = counts < n - 1
     n_iter = 0
     while len(going) and n_iter < max_iter:
 
         def block(
             rows: np.ndarray, active: Any = active, coef: Any = coef, counts: Any = counts
         ) -> tuple:
-            return _round(X, atoms, rows, active[rows], coef[rows], counts[rows], penalties, tol)
+            tols = np.where(rough[rows], max(_ROUGH, 0.1 * tol), 0.1 * tol)
+            return _round(atoms, rows, active[rows], coef[rows], counts[rows], penalties, tol, tols)
 
         pieces = [going[k : k + _ROWS] for k in range(0, len(going), _ROWS)]
         parts = list(ordered_map(block, pieces, threads))
         active, coef, counts = _merged(active, coef, counts, pieces, parts)
         worst[going] = np.concatenate([part[3] for part in parts])
-        going = going[worst[going] > tol]
+        unfinished = (worst[going] > tol) | rough[going]
+        rough[going] = np.concatenate([part[4] for part in parts])
+        going = going[unfinished]
         n_iter += 1
         if step is not None and step(n_iter, float(worst.max())):
             break
@@ -256,11 +264,10 @@ def elastic_net_representation(
     C = sp.csr_array((coef[kept], active[kept], indptr), shape=(n, n))
     C.sort_indices()
     violation = float(worst.max(initial=0.0))
-    return ElasticNetResult(C, violation, n_iter, violation <= tol)
+    return ElasticNetResult(C, violation, n_iter, len(going) == 0)
 
 
 def _round(
-    X: np.ndarray,
     atoms: np.ndarray,
     rows: np.ndarray,
     active: np.ndarray,
@@ -268,21 +275,21 @@ def _round(
     counts: np.ndarray,
     penalties: tuple[np.ndarray, np.ndarray],
     tol: float,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    tols: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Solve some rows on their active atoms and exchange atoms.
 
-    Returns the atoms, with the supports in front, their coefficients and number, and the largest
-    relative violation of each row.
+    Returns the atoms, with the supports in front, their coefficients and number, the largest
+    relative violation of each row, and whether atoms wait that violate the conditions too.
     """
     l1, l2 = (np.ascontiguousarray(penalty[rows]) for penalty in penalties)
-    residual = np.empty((len(rows), X.shape[1]), dtype=X.dtype)
+    residual = np.empty((len(rows), atoms.shape[1]), dtype=atoms.dtype)
     _pursuit.elastic_net(
-        X, rows.astype(np.int32), active, counts, coef, l1, l2, 0.1 * tol, _SWEEPS, residual
+        atoms, rows.astype(np.int32), active, counts, coef, l1, l2, tols, _SWEEPS, residual
     )
-    residual = residual.astype(atoms.dtype, copy=False)
     support = coef != 0
     # Atoms of the support may exceed the bar; there is room for them and for new ones.
-    q = min(len(X), _MORE + int(support.sum(axis=1).max(initial=0)))
+    q = min(len(atoms), _MORE + int(support.sum(axis=1).max(initial=0)))
     largest = LargestEntries(len(rows), q, atoms.dtype, l1)
     largest.scan(residual, atoms)
     values, columns, found = largest.finish()
@@ -293,13 +300,18 @@ def _round(
         new &= columns != known[:, k, None]
     violation = np.where(new, excess, 0.0).max(axis=1, initial=0.0)
     new &= excess > tol
+    waiting = np.count_nonzero(new, axis=1) > _MORE
+    if waiting.any():
+        # Only the worst come in.
+        least = np.partition(np.where(new, excess, 0.0), q - _MORE, axis=1)[:, q - _MORE]
+        new &= excess >= least[:, None]
     # Supports first, then what comes in; the rest goes out.
     order = np.argsort(~np.hstack([support, new]), axis=1, kind="stable")
     counts = (support.sum(axis=1) + new.sum(axis=1)).astype(np.int32)
     order = order[:, : counts.max(initial=1)]
     chosen = np.take_along_axis(np.hstack([active, columns]), order, axis=1)
     start = np.hstack([np.where(support, coef, 0.0), np.zeros(columns.shape)])
-    return chosen, np.take_along_axis(start, order, axis=1), counts, violation
+    return chosen, np.take_along_axis(start, order, axis=1), counts, violation, waiting
 
 
 def _merged(
@@ -315,7 +327,7 @@ def _merged(
     wide_coef = np.zeros((len(active), width))
     wide_active[:, : active.shape[1]], wide_coef[:, : active.shape[1]] = active, coef
     counts = counts.copy()
-    for rows, (atoms, values, number, _) in zip(pieces, parts, strict=True):
+    for rows, (atoms, values, number, *_) in zip(pieces, parts, strict=True):
         wide_active[rows], wide_coef[rows] = -1, 0.0
         wide_active[rows, : atoms.shape[1]], wide_coef[rows, : atoms.shape[1]] = atoms, values
         counts[rows] = number

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.linalg import solve_triangular
 
 from skrand._ext import pursuit as _pursuit
 from skrand._validation import check_integer, check_n_jobs, check_real
@@ -19,6 +18,9 @@ __all__ = ["SSCOMP", "orthogonal_pursuit"]
 
 #: Rows that share products with all others.
 _ROWS = 512
+
+#: Atoms among which products in float64 choose, if those in float32 are too close.
+_CLOSE = 8
 
 
 class SSCOMP(GraphSolver):
@@ -83,9 +85,10 @@ def orthogonal_pursuit(X: np.ndarray, k: int, tol: float, threads: int = 1) -> s
     n, D = X.shape
     k = min(k, n - 1, D)
     X = np.ascontiguousarray(X)
+    atoms = _Atoms(X)
 
     def block(start: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return _pursue_block(X, start, min(start + _ROWS, n), k, tol)
+        return _pursue_block(X, atoms, start, min(start + _ROWS, n), k, tol)
 
     parts = list(ordered_map(block, range(0, n, _ROWS), threads))
     rows, columns, values = (np.concatenate(part) for part in zip(*parts, strict=True))
@@ -95,42 +98,67 @@ def orthogonal_pursuit(X: np.ndarray, k: int, tol: float, threads: int = 1) -> s
 
 
 def _pursue_block(
-    X: np.ndarray, start: int, stop: int, k: int, tol: float
+    X: np.ndarray, atoms: _Atoms, start: int, stop: int, k: int, tol: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the non-zero coefficients of rows start to stop, as triplets."""
     b, D = stop - start, X.shape[1]
     residual = X[start:stop].astype(np.float64)
     Q, R, along = np.zeros((b, k, D)), np.zeros((b, k, k)), np.zeros((b, k))
-    atoms = np.full((b, k), -1, dtype=np.int32)
-    lengths = np.zeros(b, dtype=np.int64)
+    chosen = np.full((b, k), -1, dtype=np.int32)
     going = np.einsum("ij,ij->i", residual, residual) > tol
     for step in range(k):
         if not going.any():
             break
-        best = _best_atoms(X, residual, start)
+        best = atoms.nearest(residual, start)
         best[~going] = -1
         _pursuit.pursue(X, best, step, Q, R, along, residual)
         # An atom that adds nothing is not counted: a row in the span of its atoms is done.
-        new = going & (best >= 0) & (along[:, step] != 0)
-        atoms[new, step] = best[new]
-        lengths[new] = step + 1
-        going = new & (np.einsum("ij,ij->i", residual, residual) > tol)
-    rows, columns, values = [], [], []
-    for length in np.unique(lengths[lengths > 0]):
-        some = np.flatnonzero(lengths == length)
-        for i in some:
-            c = solve_triangular(R[i, :length, :length], along[i, :length], check_finite=False)
-            values.append(c)
-        rows.append(np.repeat(some + start, length))
-        columns.append(atoms[some, :length].ravel())
-    if not rows:
-        return np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0)
-    return np.concatenate(rows), np.concatenate(columns), np.concatenate(values)
+        going &= (best >= 0) & (along[:, step] != 0)
+        chosen[going, step] = best[going]
+        going &= np.einsum("ij,ij->i", residual, residual) > tol
+    # Atoms not chosen are no part of any other's column, and have nothing along them.
+    R[:, range(k), range(k)] += chosen < 0
+    along[chosen < 0] = 0.0
+    values = np.linalg.solve(R, along[:, :, None])[:, :, 0]
+    rows, places = np.nonzero(chosen >= 0)
+    return rows + start, chosen[rows, places], values[rows, places]
 
 
-def _best_atoms(X: np.ndarray, residual: np.ndarray, start: int) -> np.ndarray:
-    """Return for each residual the row of X with the largest product, other than its own row."""
-    largest = LargestEntries(len(residual), 1, X.dtype)
-    largest.scan(residual.astype(X.dtype), X, start)
-    _, columns, counts = largest.finish()
-    return np.where(counts > 0, columns[:, 0], -1).astype(np.int32)
+class _Atoms:
+    """Rows of X, to find the one that is nearest in direction.
+
+    Products are taken in float32, and again in float64 where their error leaves the choice open.
+    """
+
+    def __init__(self, X: np.ndarray) -> None:
+        self.X = X
+        self.single = X.astype(np.float32, copy=False)
+        # Of the product of one of them with a vector of length one.
+        longest = np.sqrt(np.einsum("ij,ij->i", X, X, dtype=np.float64).max(initial=0.0))
+        self.error = (X.shape[1] + 4) * 0.5 * float(np.finfo(np.float32).eps) * longest
+
+    def nearest(self, vectors: np.ndarray, start: int) -> np.ndarray:
+        """Return the row with the largest product with each vector; vector i is of row start + i.
+
+        Of equal ones it is the first, and -1 if all products are zero.
+        """
+        lengths = np.linalg.norm(vectors, axis=1)
+        units = vectors / np.where(lengths > 0, lengths, 1.0)[:, None]
+        largest = LargestEntries(len(vectors), _CLOSE, np.float32)
+        largest.scan(units.astype(np.float32), self.single, start)
+        values, columns, counts = largest.finish()
+        sizes = np.where(np.arange(_CLOSE) < counts[:, None], np.abs(values), 0.0)
+        close = (sizes > 0) & (sizes >= sizes.max(axis=1, keepdims=True) - 2.0 * self.error)
+        if close.all(axis=1).any():
+            return self._exactly_nearest(vectors, start)
+        best = columns[np.arange(len(vectors)), sizes.argmax(axis=1)]
+        for i in np.flatnonzero(np.count_nonzero(close, axis=1) > 1):
+            some = columns[i, close[i]]
+            best[i] = some[np.abs(self.X[some] @ vectors[i]).argmax()]
+        return np.where(counts > 0, best, -1).astype(np.int32)
+
+    def _exactly_nearest(self, vectors: np.ndarray, start: int) -> np.ndarray:
+        largest = LargestEntries(len(vectors), 1, np.float64)
+        largest.scan(vectors, self.X.astype(np.float64, copy=False), start)
+        _, columns, counts = largest.finish()
+        return np.where(counts > 0, columns[:, 0], -1).astype(np.int32)
