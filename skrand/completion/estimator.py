@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, Self
 
 import numpy as np
@@ -28,6 +29,9 @@ __all__ = ["LowRankCompleter"]
 
 #: Share of each row's observed entries that `score` hides.
 _HIDDEN = 0.1
+
+# Ratio of standard deviations from which the smaller has a millionth of the larger's weight.
+_RANGE = 1e3
 
 
 class LowRankCompleter(OneToOneFeatureMixin, TransformerMixin, LowRankModel):
@@ -229,6 +233,8 @@ class LowRankCompleter(OneToOneFeatureMixin, TransformerMixin, LowRankModel):
         if hasattr(X, "__dask_graph__"):
             return self._fit_cluster(X)
         observed = observed_entries(self._validate(X, reset=True), self.missing_values)
+        if not sp.issparse(X):
+            _warn_of_units(observed)
         self._choose_columns(column_counts(observed), observed.shape[0])
         return self._fit_entries(renumbered(observed, self._kept))
 
@@ -475,6 +481,28 @@ class LowRankCompleter(OneToOneFeatureMixin, TransformerMixin, LowRankModel):
                 f"{limit} MiB. Use predict_entries(rows, columns) for single places, transform "
                 "fewer rows at a time, or raise sklearn.set_config(working_memory=...)."
             )
+
+
+def _warn_of_units(observed: Any) -> None:
+    """Warn if some features are too small beside others to count in a sum of squares."""
+    counts = np.maximum(column_counts(observed), 1)
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return np.bincount(observed.indices, values, minlength=observed.shape[1]) / counts
+
+    centred = observed.data - mean(observed.data)[observed.indices]
+    spread = np.sqrt(mean(centred**2))
+    # What is constant has no unit.
+    spread = spread[spread > 1e-6 * np.sqrt(mean(observed.data.astype(np.float64) ** 2))]
+    if len(spread) and spread.max() > _RANGE * spread.min():
+        warnings.warn(
+            f"The standard deviations of the features range from {spread.min():.3g} to "
+            f"{spread.max():.3g}. To a low-rank model all units are alike: what it fills in for "
+            "the smallest may be worse than their mean. Scale the features first, for instance by "
+            "StandardScaler, which leaves missing values missing.",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def hide(observed: Any, share: float, rng: np.random.Generator) -> np.ndarray:

@@ -40,6 +40,19 @@ def test_recovers_and_leaves_what_was_observed(data):
     assert np.array_equal(A, before, equal_nan=True)
 
 
+def test_warns_of_features_in_very_different_units():
+    M, _ = low_rank(250, 20, 2, 3.0)
+    A = np.where(np.random.default_rng(0).uniform(size=M.shape) < 0.2, np.nan, M)
+    A[:, 3] = 1e7
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make(rank=2, biases="col").fit(A)
+    A[:, 5] *= 1e5
+    with pytest.warns(UserWarning, match="Scale the features first") as caught:
+        make(rank=2, biases="col").fit(A)
+    assert caught[0].filename == __file__
+
+
 class Bare(AlternatingLeastSquares):
     """Return the factors and nothing else, as a plugin's solver may."""
 
