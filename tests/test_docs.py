@@ -108,6 +108,19 @@ def test_code_of_pages(page, capsys, monkeypatch):
             exec(compile(code, name, "exec"), namespace)
 
 
+def test_pages_of_tasks_say_which_solver_and_when_none():
+    tasks = (ROOT / "docs" / "tasks.md").read_text(encoding="utf-8")
+    pages = re.search(r":maxdepth: 1\n(.*?)```", tasks, re.DOTALL).group(1).split()
+    assert "regression" in pages
+    for page in pages:
+        text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+        if page == "features":
+            text = (ROOT / "plugins" / "skrand-features" / "README.md").read_text(encoding="utf-8")
+        else:
+            assert "## Choosing a solver" in text, page
+        assert "**When not to use" in text, page
+
+
 def test_links_between_files():
     """Every relative link of a Markdown file leads to a file of the source tree."""
     for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("*/*/README.md")]:

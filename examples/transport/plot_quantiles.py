@@ -34,7 +34,7 @@ axes[0].legend()
 
 # %%
 # Two features that depend on each other: made normal one at a time they still do; transport makes
-# them jointly normal. Colours follow the first feature.
+# them jointly normal. Colours are the ranks of the first feature, compactness, in the data.
 
 pair = tumours[:, [5, 9]]
 one_by_one = QuantileTransformer(n_quantiles=len(pair), output_distribution="normal")
@@ -47,4 +47,5 @@ for ax, transformer, title in (
     correlation = np.corrcoef(image.T)[0, 1]
     ax.scatter(*image.T, c=pair[:, 0].argsort().argsort(), s=8)
     ax.set(title=f"{title}: correlation {correlation:.2f}", aspect="equal")
+    ax.set(xlabel="image of the mean compactness", ylabel="image of the mean fractal dimension")
 plt.show()

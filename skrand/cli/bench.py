@@ -390,6 +390,8 @@ def _plot(content: dict[str, Any], path: str) -> None:
         axes.xaxis.set_minor_formatter(NullFormatter())
     for axes in panels[len(instances) :]:
         axes.set_visible(False)
+    for axes in panels[max(0, len(instances) - across) : len(instances)]:
+        axes.tick_params(labelbottom=True)
     handles = {}
     for axes in panels:
         handles |= dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
