@@ -29,7 +29,11 @@ class Run(NamedTuple):
 
 RUNS = {
     "clustering": Run(["--only", "SYNTHETIC", "--seeds", "1"], [], "0 up to the number of seeds"),
-    "completion": Run(["solvers", "imputers"], [], "0; trials: 0 up to their number"),
+    "completion": Run(
+        ["recovery", "ratings", "linear", "imputers"],
+        ["--large"],
+        "0; trials: 0 up to their number",
+    ),
     "fewshot": Run(["speed"], [], "0 for tuning, 1 for scoring"),
     "lp_regression": Run(["--quick", "--repeats", "3"], [], "0"),
     "manifold": Run(["scaling", "linearize"], [], "0; density: 0 to 4"),
