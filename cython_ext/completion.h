@@ -6,18 +6,19 @@
  */
 #define LANES ((ptrdiff_t) (32 / sizeof(REAL)))
 
-static inline REAL NAME(dot)(const REAL *a, const REAL *b, ptrdiff_t q)
+SKRAND_COMPLETION_INLINE REAL NAME(dot)(const REAL *a, const REAL *b, ptrdiff_t q)
 {
-    REAL part[LANES] = {0}, sum = 0;
+    REAL part[LANES] = {0};
     for (ptrdiff_t j = 0; j < q; j += LANES)
         for (ptrdiff_t l = 0; l < LANES; l++)
             part[l] += a[j + l] * b[j + l];
-    for (ptrdiff_t l = 0; l < LANES; l++)
-        sum += part[l];
-    return sum;
+    for (ptrdiff_t half = LANES / 2; half > 0; half /= 2)
+        for (ptrdiff_t l = 0; l < half; l++)
+            part[l] += part[l + half];
+    return part[0];
 }
 
-static inline void NAME(axpy)(REAL s, const REAL *a, REAL *y, ptrdiff_t q)
+SKRAND_COMPLETION_INLINE void NAME(axpy)(REAL s, const REAL *a, REAL *__restrict y, ptrdiff_t q)
 {
     for (ptrdiff_t j = 0; j < q; j += LANES)
         for (ptrdiff_t l = 0; l < LANES; l++)
@@ -25,8 +26,8 @@ static inline void NAME(axpy)(REAL s, const REAL *a, REAL *y, ptrdiff_t q)
 }
 
 /* y = tile^T (w * (tile p)), one pass over the tile; four rows at a time spare loads of y. */
-static inline void NAME(normal_product)(
-    const REAL *tile, const REAL *w, const REAL *p, ptrdiff_t n, ptrdiff_t q, REAL *y)
+SKRAND_COMPLETION_INLINE void NAME(normal_product)(
+    const REAL *tile, const REAL *w, const REAL *p, ptrdiff_t n, ptrdiff_t q, REAL *__restrict y)
 {
     ptrdiff_t e = 0;
     memset(y, 0, (size_t) q * sizeof(REAL));
@@ -51,8 +52,8 @@ static inline void NAME(normal_product)(
 }
 
 /* Lower triangle (and some of the upper) of tile^T w tile, in rows of q numbers. */
-static inline void NAME(gram)(
-    const REAL *tile, const REAL *w, ptrdiff_t n, ptrdiff_t used, ptrdiff_t q, REAL *G)
+SKRAND_COMPLETION_INLINE void NAME(gram)(
+    const REAL *tile, const REAL *w, ptrdiff_t n, ptrdiff_t used, ptrdiff_t q, REAL *__restrict G)
 {
     ptrdiff_t e = 0;
     memset(G, 0, (size_t) (used * q) * sizeof(REAL));
@@ -75,43 +76,37 @@ static inline void NAME(gram)(
     }
 }
 
-/* Cholesky of the lower triangle in place; inv receives the reciprocal diagonal. A direction whose
- * pivot drowns in rounding is left out: its reciprocal is zero. */
-static inline void NAME(factorise)(REAL *G, REAL *inv, ptrdiff_t used, ptrdiff_t q, REAL floor)
+/* Cholesky of the lower triangle in place, column by column: what is done to the rows below does not
+ * wait for each other. inv receives the reciprocal diagonal; a direction whose pivot drowns in
+ * rounding is left out: its reciprocal is zero. The diagonal, and what is right of it up to a
+ * multiple of LANES, becomes zero, so that sums over rows need no remainder. */
+SKRAND_COMPLETION_INLINE void NAME(factorise)(
+    REAL *G, REAL *inv, ptrdiff_t used, ptrdiff_t q, REAL floor)
 {
-    for (ptrdiff_t a = 0; a < used; a++) {
-        REAL *row = G + a * q;
-        for (ptrdiff_t b = 0; b < a; b++) {
-            const REAL *other = G + b * q;
-            REAL s0 = 0, s1 = 0;
-            ptrdiff_t j = 0;
-            for (; j + 2 <= b; j += 2) {
-                s0 += row[j] * other[j];
-                s1 += row[j + 1] * other[j + 1];
-            }
-            if (j < b)
-                s0 += row[j] * other[j];
-            row[b] = (row[b] - (s0 + s1)) * inv[b];
-        }
-        REAL pivot = row[a];
-        for (ptrdiff_t j = 0; j < a; j++)
-            pivot -= row[j] * row[j];
-        inv[a] = pivot > floor ? 1 / (REAL) sqrt((double) pivot) : 0;
+    for (ptrdiff_t b = 0; b < used; b++) {
+        REAL *row = G + b * q, pivot = row[b];
+        ptrdiff_t end = (b + LANES - 1) / LANES * LANES;
+        for (ptrdiff_t j = b; j < end; j++)
+            row[j] = 0;
+        pivot -= NAME(dot)(row, row, end);
+        inv[b] = pivot > floor ? 1 / (REAL) sqrt((double) pivot) : 0;
+        for (ptrdiff_t a = b + 1; a < used; a++)
+            G[a * q + b] = (G[a * q + b] - NAME(dot)(G + a * q, row, end)) * inv[b];
     }
 }
 
-static inline void NAME(substitute)(
+SKRAND_COMPLETION_INLINE void NAME(substitute)(
     const REAL *G, const REAL *inv, ptrdiff_t used, ptrdiff_t q, REAL *x)
 {
     for (ptrdiff_t a = 0; a < used; a++) {
-        REAL s = x[a];
-        for (ptrdiff_t j = 0; j < a; j++)
+        ptrdiff_t whole = a / LANES * LANES;
+        REAL s = x[a] - NAME(dot)(G + a * q, x, whole);
+        for (ptrdiff_t j = whole; j < a; j++)
             s -= G[a * q + j] * x[j];
         x[a] = s * inv[a];
     }
     for (ptrdiff_t a = used - 1; a >= 0; a--) {
         REAL s = x[a] * inv[a];
-        x[a] = s;
         for (ptrdiff_t j = 0; j < a; j++)
             x[j] -= G[a * q + j] * s;
         x[a] = s;
@@ -120,9 +115,9 @@ static inline void NAME(substitute)(
 
 /* e = b - tile x; returns the weighted sum of squares. Also g = tile^T w e - alpha x and the
  * squared norms of g and of tile^T w b, which g is to be compared with. */
-static inline double NAME(misfit)(
+SKRAND_COMPLETION_INLINE double NAME(misfit)(
     const REAL *tile, const REAL *w, const REAL *b, const REAL *x, REAL alpha,
-    ptrdiff_t n, ptrdiff_t q, REAL *e, REAL *g, REAL *r, double *gradient, double *size)
+    ptrdiff_t n, ptrdiff_t q, REAL *e, REAL *__restrict g, REAL *__restrict r, double *gradient, double *size)
 {
     double loss = 0;
     memset(g, 0, (size_t) q * sizeof(REAL));
@@ -158,7 +153,7 @@ static inline double NAME(misfit)(
 }
 
 /* Conjugate gradients on (tile^T w tile + alpha) d = g from d = 0; g becomes the residual. */
-static inline void NAME(conjugate)(
+SKRAND_COMPLETION_INLINE void NAME(conjugate)(
     const REAL *tile, const REAL *w, const REAL *scale, REAL alpha, double eta, ptrdiff_t steps,
     ptrdiff_t n, ptrdiff_t q, REAL *g, REAL *d, REAL *p, REAL *y, REAL *z)
 {
@@ -196,7 +191,7 @@ static inline void NAME(conjugate)(
 }
 
 /* Coordinate descent on the row's normal equations, from x; not below zero if `positive`. */
-static inline void NAME(coordinate)(
+SKRAND_COMPLETION_INLINE void NAME(coordinate)(
     const REAL *tile, const REAL *w, REAL alpha, int positive, double eta, ptrdiff_t sweeps,
     ptrdiff_t n, ptrdiff_t used, ptrdiff_t q, REAL *e, REAL *x, REAL *square)
 {
@@ -229,7 +224,7 @@ static inline void NAME(coordinate)(
 
 /* As conjugate, preconditioned by the Cholesky factor of a CountSketch of the tile: `rows` sums of
  * its rows with random signs. */
-static inline void NAME(sketched)(
+SKRAND_COMPLETION_INLINE void NAME(sketched)(
     const REAL *tile, const REAL *w, REAL alpha, double eta, ptrdiff_t steps, ptrdiff_t n,
     ptrdiff_t used, ptrdiff_t q, ptrdiff_t rows, REAL *g, REAL *d, REAL *p, REAL *y, REAL *z,
     REAL *pivots, REAL *sketch, REAL *G)
@@ -330,8 +325,8 @@ static void NAME(solve_row)(
         /* Fewer entries than unknowns: x = tile^T y, of minimum norm as alpha goes to 0. */
         ptrdiff_t m = (n + LANES - 1) / LANES * LANES;
         for (ptrdiff_t i = 0; i < n; i++) {
-            for (ptrdiff_t j = 0; j <= i; j++)
-                G[i * m + j] = NAME(dot)(tile + i * q, tile + j * q, q);
+            for (ptrdiff_t j = 0; j < m; j++)
+                G[i * m + j] = j <= i ? NAME(dot)(tile + i * q, tile + j * q, q) : 0;
             trace += (double) G[i * m + i];
         }
         for (ptrdiff_t i = 0; i < n; i++) {

@@ -19,6 +19,13 @@ cdef extern from *:
     #include <string.h>
     #include "kernels.h"
 
+    /* What the clones of a function for newer processors call must be part of them. */
+    #if defined(__GNUC__)
+    #define SKRAND_COMPLETION_INLINE static inline __attribute__((always_inline))
+    #else
+    #define SKRAND_COMPLETION_INLINE static inline
+    #endif
+
     /* How a row is solved. */
     #define SKRAND_MEASURE 0
     #define SKRAND_EXACT 1
