@@ -1,6 +1,6 @@
 """Accuracy, calibration, time and scale of few-shot labelling, beside scikit-learn and the papers.
 
-``SKRAND_DATA=DIR python benchmarks/fewshot.py [accuracy] [head] [fashion] [speed] [scale] ...``
+``SKRAND_DATA=DIR python benchmarks/fewshot.py [PART ...]``, all parts by default.
 
 Accuracy. Every method, ours and the others', has a small grid and is tuned by one rule: the best
 mean accuracy over the 5-way episodes of all sets of features but one, scored on the one left out,
@@ -8,7 +8,7 @@ in turn. Tuning and scoring draw episodes of different seeds. What was chosen fo
 printed with the table. Rows are centred on support and queries (pooled, or each on its own, where
 that is in a method's grid) and scaled to unit length, and then rotated onto their span, which
 changes no method and saves time. Cells run in ``--jobs`` processes. With ``--json FILE`` a cell is
-written as soon as it is done, and cells that the file already has are not run again.
+written as soon as it is done, and what the file has on as many episodes is not run again.
 
 Sets: scikit-learn's digits; those of $SKRAND_DATA when present. Novel classes only; queries of
 "emoji-shift" come from another vendor, and it is left out together with "emoji".
@@ -16,8 +16,11 @@ Sets: scikit-learn's digits; those of $SKRAND_DATA when present. Novel classes o
 Head. Probabilities of the Normal-Inverse-Wishart head, fitted and calibrated on base classes, on
 episodes of the novel ones: accuracy, log loss and expected calibration error.
 
-Fashion. Pixels of Fashion-MNIST (Debian's dataset-fashion-mnist, or $FASHION_MNIST), thousands of
-rows at once.
+Fashion, large. Pixels of Fashion-MNIST (Debian's dataset-fashion-mnist, or $FASHION_MNIST),
+thousands of rows at once; and all rows.
+
+easyfsl. Its methods at their own settings beside ours of the same papers on the same episodes, if
+it and torch are installed.
 
 Time is CPU time in one process on one thread.
 """
@@ -65,6 +68,8 @@ from skrand.fewshot.solvers import (
 from skrand.linalg.threads import single_threaded_blas
 
 SCHEMA = 2
+#: What tells a cell of the table of accuracies.
+CELL = ("set", "ways", "shots", "queries")
 PRIORS = {"balanced": "balanced", "Dirichlet(2)": ("dirichlet", 2.0)}
 
 
@@ -249,13 +254,13 @@ def in_processes(function, items, jobs):
         yield from pool.imap_unordered(function, items)
 
 
-def tune(sets, n_episodes, jobs):
+def tune(sets, methods, n_episodes, jobs):
     """Return "method | set" -> the configuration chosen on the other sets."""
     configurations = {
-        (name, i): (label, params, 1.0)
-        for name, (label, cells, _) in METHODS.items()
-        for i, params in enumerate(cells)
-        if len(cells) > 1
+        (name, i): (METHODS[name][0], params, 1.0)
+        for name in methods
+        for i, params in enumerate(METHODS[name][1])
+        if len(METHODS[name][1]) > 1
     }
     cells = [(name, 5, shots, prior) for name in sets for shots in (1, 5) for prior in PRIORS]
 
@@ -269,7 +274,8 @@ def tune(sets, n_episodes, jobs):
     chosen = {}
     for left_out in sets:
         others = [name for name in sets if family(name) != family(left_out)] or [left_out]
-        for name, (_, cells, _) in METHODS.items():
+        for name in methods:
+            cells = METHODS[name][1]
             score = [sum(means[o].get((name, i), 0) for o in others) for i in range(len(cells))]
             chosen[f"{name} | {left_out}"] = cells[int(np.argmax(score))]
     return chosen
@@ -290,35 +296,50 @@ class _Global:
 
 def accuracy(options, result):
     """Tune, score cell by cell into `result`, and print the tables."""
-    sets = datasets()
-    part = result.setdefault("accuracy", {"chosen": None, "table": []})
-    if part["chosen"] is None:
-        part["chosen"] = tune(sets, options.tune, options.jobs)
+    sets, episodes = datasets(), dict(zip(options.ways, options.episodes, strict=False))
+    part = result.setdefault("accuracy", {"chosen": {}, "table": []})
+    chosen = part["chosen"]
+    untuned = [m for m in METHODS if any(f"{m} | {name}" not in chosen for name in sets)]
+    if untuned:
+        chosen |= tune(sets, untuned, options.tune, options.jobs)
         save(options, result)
     print("\nChosen on all other sets:")
     for left_out in sets:
         print(f"  scored on {left_out}:")
         for name in METHODS:
-            print(f"    {name:20} {part['chosen'][f'{name} | {left_out}']}")
+            print(f"    {name:20} {chosen[f'{name} | {left_out}']}")
+    table = {(row["method"], *(row[key] for key in CELL)): row for row in part["table"]}
+
+    def configurations(cell):
+        """Return those of the methods that are short of episodes, and of the first."""
+        wanted = {
+            m: (label, chosen[f"{m} | {cell[0]}"], share)
+            for m, (label, _, share) in METHODS.items()
+            if share >= options.least_share
+        }
+        n = episodes[cell[1]]
+        short = [
+            m
+            for m in wanted
+            if table.get((m, *cell), {"episodes": 0})["episodes"] < wanted[m][2] * n
+        ]
+        return {m: wanted[m] for m in wanted if short and m in {"prototype", *short}}
+
+    def score(cell):
+        return cell, run(cell, sets[cell[0]], configurations(cell), episodes[cell[1]], 1)
+
     cells = [
         (name, n_way, n_shot, prior)
-        for n_way in options.ways
+        for n_way in episodes
         for name in sets
         for n_shot in (1, 5)
         for prior in PRIORS
     ]
-    done = {(r["set"], r["ways"], r["shots"], r["queries"]) for r in part["table"]}
-
-    def score(cell):
-        configurations = {
-            m: (label, part["chosen"][f"{m} | {cell[0]}"], share)
-            for m, (label, _, share) in METHODS.items()
-        }
-        return cell, run(cell, sets[cell[0]], configurations, options.episodes, 1)
-
-    missing = [cell for cell in cells if cell not in done]
+    missing = [cell for cell in cells if configurations(cell)]
     for cell, scores in in_processes(_Global(score), missing, options.jobs):
-        part["table"] += rows_of(cell, scores)
+        table |= {(row["method"], *cell): row for row in rows_of(cell, scores)}
+        anchor(table, cell)
+        part["table"] = list(table.values())
         save(options, result)
         print(cell, flush=True)
     report(part["table"])
@@ -335,7 +356,7 @@ def rows_of(cell, scores):
         difference = values - first[: len(values)]
         rows.append(
             {
-                **dict(zip(("set", "ways", "shots", "queries"), cell, strict=True)),
+                **dict(zip(CELL, cell, strict=True)),
                 "method": method,
                 "episodes": len(values),
                 "mean": 100 * float(first.mean() + difference.mean()),
@@ -345,6 +366,14 @@ def rows_of(cell, scores):
             }
         )
     return rows
+
+
+def anchor(table, cell):
+    """Let all means of a cell rest on the first method's, which may have more episodes by now."""
+    first = table["prototype", *cell]["mean"]
+    for (_, *other), row in table.items():
+        if tuple(other) == cell:
+            row["mean"] = first + row["difference"]
 
 
 def half_width(values):
@@ -419,7 +448,10 @@ def speed():
             "LaplacianShot": lambda f=fresh: LaplacianShot().solve(f()),
             "TIM": lambda f=fresh: TIM().solve(f()),
             "PT-MAP": lambda f=fresh: PTMAP().solve(f()),
-            **easyfsl_sides(given),
+            **{
+                name: lambda f=fresh, label=label: label(f())
+                for name, label in easyfsl_methods().items()
+            },
         }
         times = {name: clock(call) for name, call in sides.items()}
         for name, value in times.items():
@@ -429,8 +461,8 @@ def speed():
     return rows
 
 
-def easyfsl_sides(given):
-    """Return easyfsl's methods as calls on the same rows, if it is installed."""
+def easyfsl_methods():
+    """Return name -> function of a problem, of easyfsl at its own settings, if it is installed."""
     try:
         import torch
         from easyfsl import methods
@@ -438,20 +470,86 @@ def easyfsl_sides(given):
         print(f"easyfsl cannot be imported ({error}): not compared")
         return {}
     torch.set_num_threads(1)
-    S = torch.tensor(given.X[given.support])
-    Q = torch.tensor(given.X[given.queries])
-    labels = torch.tensor(given.y[given.support])
 
-    def side(make):
-        def call():
-            model = make(backbone=torch.nn.Identity())
-            model.process_support_set(S, labels)
-            return model(Q)
+    def side(name):
+        def label(problem):
+            S, Q = (
+                torch.tensor(problem.X[part]).float() for part in (problem.support, problem.queries)
+            )
+            model = getattr(methods, name)(backbone=torch.nn.Identity())
+            if name == "PTMAP":
+                # Its power transform is for features that are not negative: centred rows are.
+                model.compute_features = lambda rows: rows
+            model.process_support_set(S, torch.tensor(problem.y[problem.support]))
+            return model(Q).argmax(dim=1).numpy()
 
-        return call
+        return label
 
-    names = ("LaplacianShot", "BDCSPN", "PTMAP", "TIM")
-    return {f"easyfsl {name}": side(getattr(methods, name)) for name in names}
+    names = ("LaplacianShot", "BDCSPN", "TIM", "PTMAP", "TransductiveFinetuning")
+    return {f"easyfsl {name}": side(name) for name in names}
+
+
+#: easyfsl's method -> ours of the same paper at the same settings.
+TWINS = {
+    "easyfsl LaplacianShot": solver(partial(LaplacianShot, temperature=1.0, n_neighbors=3)),
+    "easyfsl BDCSPN": solver(BDCSPN),
+    "easyfsl TIM": solver(partial(TIM, temperature=0.2, supervision=1.0)),
+    "easyfsl PTMAP": solver(partial(PTMAP, temperature=0.1, rate=0.2)),
+}
+
+
+def easyfsl(options, result):
+    """Label the same episodes by easyfsl's methods and by ours of the same papers."""
+    peers = easyfsl_methods()
+    if not peers:
+        return
+    ours = {name.replace("easyfsl", "our"): label for name, label in TWINS.items()}
+    methods = {"prototype": solver(Prototype), **peers, **ours, "auto": solver(Auto)}
+    found = {name: [] for name in methods}
+    agreement = {name: [] for name in TWINS}
+    seconds = dict.fromkeys(methods, float("inf"))
+    n_episodes = options.peer_episodes
+    for data in datasets().values():
+        codes = np.unique(data.y, return_inverse=True)[1]
+        for n_shot in (1, 5):
+            for kind, prior in PRIORS.items():
+                sampler = EpisodeSampler(
+                    5, n_shot, n_episodes=n_episodes, query_prior=prior, random_state=1
+                )
+                for support, queries in sampler.split(codes, data.pool):
+                    given, truth = problem(data.X, support, queries, codes, 5, "pooled")
+                    labels = {}
+                    for name, label in methods.items():
+                        start = time.process_time()
+                        labels[name] = label(replace(given))
+                        seconds[name] = min(seconds[name], time.process_time() - start)
+                        found[name].append((kind, np.mean(labels[name] == truth)))
+                    for name in TWINS:
+                        twin = labels[name.replace("easyfsl", "our")]
+                        agreement[name].append(np.mean(labels[name] == twin))
+    rows = []
+    print(f"\nsame episodes, 5-way, {n_episodes} a cell; least CPU ms of an episode")
+    for name, values in found.items():
+        right = {kind: [v for k, v in values if k == kind] for kind in PRIORS}
+        row = {
+            "method": name,
+            "episodes": len(values),
+            **{kind: 100 * float(np.mean(v)) for kind, v in right.items()},
+            "difference_interval": half_width(
+                np.array([v for _, v in values]) - [v for _, v in found["prototype"]]
+            ),
+            "ms": 1000 * seconds[name],
+            "agreement": 100 * float(np.mean(agreement[name])) if name in agreement else None,
+        }
+        rows.append(row)
+        same = f"{row['agreement']:7.1f} % as ours" if row["agreement"] else ""
+        print(
+            f"{name:32}"
+            + "".join(f"{row[kind]:7.1f}" for kind in PRIORS)
+            + f"{row['ms']:9.2f}"
+            + same
+        )
+    result["easyfsl"] = rows
 
 
 def scale(n, n_classes=100, d=64):
@@ -630,6 +728,39 @@ def spreading_knn(problem):
     return model.transduction_[problem.queries]
 
 
+def large(options, result):
+    """Label all of Fashion-MNIST from five a class: graph, solve, and LabelSpreading's both."""
+    data = fashion_mnist()
+    if data is None:
+        print("Fashion-MNIST is not installed: skipped")
+        return
+    chosen = np.random.default_rng(0).permutation(len(data[1]))[: options.large_rows]
+    X, truth = data[0][chosen], data[1][chosen]
+    X = X - X.mean(axis=0)
+    _, vectors = np.linalg.eigh(X.T @ X)
+    X = np.ascontiguousarray(unit(X @ vectors[:, :-65:-1]))
+    y = np.full(len(truth), -1)
+    for c in range(10):
+        y[np.flatnonzero(truth == c)[:5]] = c
+    given = TransductiveLabelling(X=X, y=y, n_classes=10)
+    rows = []
+    print(f"\nFashion-MNIST, {len(X)} rows, 64 principal components, 5 shots; one draw, CPU s")
+
+    def side(name, call):
+        start, labels = time.process_time(), call(given)
+        seconds = time.process_time() - start
+        right = (
+            100 * float(np.mean(labels == truth[y < 0])) if isinstance(labels, np.ndarray) else None
+        )
+        rows.append({"side": name, "seconds": seconds, "accuracy": right})
+        print(f"{name:26}{seconds:9.1f}" + (f"{right:9.1f}" if right else ""), flush=True)
+
+    side("graph", lambda given: given.graph(Clustering().neighbours(len(X))))
+    for name in ("prototype", "LogisticRegression", "clustering", "auto", "LabelSpreading (knn)"):
+        side(name, FASHION_SIDES[name])
+    result["large"] = {"rows": len(X), "table": rows}
+
+
 FASHION_SIDES = {
     "prototype": solver(Prototype),
     "LogisticRegression": partial(logistic, C=10.0),
@@ -651,23 +782,35 @@ def save(options, result):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parts = ["accuracy", "head", "fashion", "speed", "scale"]
+    parts = ["accuracy", "head", "fashion", "speed", "scale", "easyfsl", "large"]
     parser.add_argument("parts", nargs="*", default=parts, metavar="PART", help=", ".join(parts))
-    parser.add_argument("--episodes", type=int, default=500)
+    parser.add_argument(
+        "--episodes", type=int, nargs="+", default=[500, 250], help="a cell, for each of --ways"
+    )
     parser.add_argument("--head-episodes", type=int, default=200)
+    parser.add_argument(
+        "--least-share",
+        type=float,
+        default=0.0,
+        help="run only the methods that run on at least this share of the episodes",
+    )
     parser.add_argument("--tune", type=int, default=40)
+    parser.add_argument("--peer-episodes", type=int, default=20, help="of the easyfsl part")
     parser.add_argument("--rows", type=int, default=10_000, help="of the fashion part")
+    parser.add_argument("--large-rows", type=int, default=70_000, help="of the large part")
     parser.add_argument("--queries", type=int, default=1_000_000, help="of the scale part")
     parser.add_argument("--ways", type=int, nargs="+", default=[5, 10])
     parser.add_argument("--jobs", type=int, default=2, help="processes of the accuracy part")
     parser.add_argument("--json", help="write the tables here, and go on from what is there")
+    parser.add_argument("--resume", help="go on from the tables there", metavar="FILE")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     result = {"schema": SCHEMA}
-    if options.json and pathlib.Path(options.json).exists():
-        before = json.loads(pathlib.Path(options.json).read_text())
-        if before["schema"] == SCHEMA:
-            result = before
+    for file in filter(None, (options.resume, options.json)):
+        if pathlib.Path(file).exists():
+            before = json.loads(pathlib.Path(file).read_text())
+            if before["schema"] == SCHEMA:
+                result = before
     for part in options.parts:
         PARTS[part](options, result)
         save(options, result)
@@ -677,6 +820,8 @@ PARTS = {
     "accuracy": accuracy,
     "head": head,
     "fashion": fashion,
+    "easyfsl": easyfsl,
+    "large": large,
     "speed": lambda options, result: result.update(speed=speed()),
     "scale": lambda options, result: result.update(scale=scale(options.queries)),
 }
