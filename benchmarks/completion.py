@@ -106,14 +106,14 @@ def recovery(table, large):
     cmfrec = peer("cmfrec")
     print(f"\n{'recovery, 300 x 350, rank 5':46}{'recovered':>6}{'median RMSE':>11}{'CPU s':>8}")
     for case in _CASES:
-        sides = {"am": (by(AlternatingMinimisation(n_jobs=1)), 40 if large else 20)}
+        sides = {"am": (by(AlternatingMinimisation(n_jobs=1)), 40 if large else 10)}
         if case in _PEERS:
-            sides["am, tol 1e-10"] = by(AlternatingMinimisation(n_jobs=1, tol=1e-10)), 20
+            sides["am, tol 1e-10"] = by(AlternatingMinimisation(n_jobs=1, tol=1e-10)), 10
             plain = AlternatingLeastSquares(n_jobs=1, max_iter=900)
             sides["als, 900 sweeps"] = by(plain), 10 if large else 4
             if cmfrec is not None:
                 theirs = lambda X: cmfrec_dense(cmfrec, X)  # noqa: E731
-                sides["cmfrec als, 900 sweeps"] = theirs, 10 if large else 4
+                sides["cmfrec als, 100 sweeps"] = theirs, 10 if large else 2
         for name, (call, trials) in sides.items():
             recover(table, name, call, trials, *case)
 
@@ -153,7 +153,7 @@ def cmfrec_dense(cmfrec, X):
         lambda_=1e-8,
         method="als",
         use_cg=False,
-        niter=900,
+        niter=100,
         user_bias=False,
         item_bias=False,
         center=False,
