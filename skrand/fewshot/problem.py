@@ -21,8 +21,9 @@ class TransductiveLabelling(Problem):
     """Label all rows of X, given the labels of a few: the support. The other rows are the queries.
 
     The answer is a matrix of shape (n, n_classes) whose rows are distributions over the classes;
-    those of the support are their labels. `extra` of a solution has to hold ``"rule"``, a
-    :class:`skrand.fewshot.rules.Rule`: how rows that come later are labelled.
+    those of the support are their labels. `extra` of a solution has to hold ``"rule"``, an
+    object whose ``logits(X)`` has a row for each of X and a column for each class: how rows that
+    come later are labelled.
 
     Parameters
     ----------
