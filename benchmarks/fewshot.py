@@ -42,6 +42,7 @@ import warnings
 from collections import namedtuple
 from dataclasses import replace
 from functools import partial
+from importlib.metadata import version
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -550,7 +551,8 @@ def easyfsl(options, result):
             + f"{row['ms']:9.2f}"
             + same
         )
-    result["easyfsl"] = rows
+    versions = {package: version(package) for package in ("easyfsl", "torch")}
+    result["easyfsl"] = {"versions": versions, "table": rows}
 
 
 def scale(n, n_classes=100, d=64):
