@@ -36,7 +36,6 @@ import json
 import multiprocessing
 import pathlib
 import resource
-import sys
 import time
 import warnings
 from collections import namedtuple
@@ -70,6 +69,7 @@ from skrand.fewshot.solvers import (
 from skrand.linalg.threads import single_threaded_blas
 
 SCHEMA = 2
+FILES = ("parts", "json", "resume")
 #: What tells a cell of the table of accuracies.
 CELL = ("set", "ways", "shots", "queries")
 PRIORS = {"balanced": "balanced", "Dirichlet(2)": ("dirichlet", 2.0)}
@@ -826,7 +826,7 @@ def main():
         result.setdefault("runs", []).append(
             {
                 "part": part,
-                "arguments": " ".join(sys.argv[1:]),
+                "options": {k: v for k, v in vars(options).items() if k not in FILES},
                 "date": time.strftime("%Y-%m-%d"),
                 "seconds": round(time.perf_counter() - start, 1),
             }

@@ -34,7 +34,7 @@ RUNS = {
         ["--large"],
         "0; trials: 0 up to their number",
     ),
-    "fewshot": Run(["speed"], [], "0 for tuning, 1 for scoring"),
+    "fewshot": Run(["speed"], [], "1000 for tuning, 1 for scoring"),
     "lp_regression": Run(["--quick", "--repeats", "3"], [], "0"),
     "manifold": Run(["scaling", "linearize"], [], "0; density: 0 to 4"),
     "regression": Run(["--quick"], [], "0"),
