@@ -51,6 +51,7 @@ def doubly_stochastic_projection(
     tol: float = 1e-8,
     max_iter: int = 200,
     threads: int = 1,
+    start: np.ndarray | None = None,
     step: Callable[[int, float], bool] | None = None,
 ) -> StochasticResult:
     """Maximise ``<C, A> - eta / 2 |A|^2`` over symmetric doubly stochastic matrices A.
@@ -75,6 +76,8 @@ def doubly_stochastic_projection(
         Most Newton steps in all.
     threads : int, default=1
         Threads; the result does not depend on it.
+    start : ndarray of shape (n,), optional
+        Dual variable to start from, such as that of the projection for another `eta`.
     step : callable, optional
         ``step(iteration, error) -> bool``, called after each Newton step; true stops.
 
@@ -98,9 +101,11 @@ def doubly_stochastic_projection(
     """
     support = _with_diagonal(C)
     n = support.shape[0]
-    peak = np.zeros(n)
-    np.maximum.at(peak, np.repeat(np.arange(n), np.diff(support.indptr)), support.data)
-    a = -peak / 2 + eta / 2
+    a = start
+    if a is None:
+        peak = np.zeros(n)
+        np.maximum.at(peak, np.repeat(np.arange(n), np.diff(support.indptr)), support.data)
+        a = -peak / 2 + eta / 2
     n_iter, stopped, error = 0, False, np.inf
     for _ in range(_ROUNDS):
         dual = _Dual(support, eta, threads)
@@ -239,19 +244,23 @@ def _missing_pairs(support: sp.csr_array, a: np.ndarray) -> sp.csr_array | None:
     order = np.argsort(-a, kind="stable")
     falling = a[order]
     suspects = np.flatnonzero(a + falling[0] > 1e-12)
-    rows, columns = [], []
-    for i in suspects:
-        count = int(np.searchsorted(-falling, a[i] - 1e-12, side="left"))
-        stored = support.indices[support.indptr[i] : support.indptr[i + 1]]
-        partners = order[:count]
-        partners = partners[~np.isin(partners, stored, assume_unique=True)][:16]
-        rows.append(np.full(len(partners), i))
-        columns.append(partners)
-    if not rows or not sum(map(len, rows)):
+    # No more partners can be stored already than the row has.
+    count = np.searchsorted(-falling, a[suspects] - 1e-12, side="left")
+    count = np.minimum(count, 16 + np.diff(support.indptr)[suspects])
+    row = np.repeat(suspects, count)
+    first = np.repeat(np.cumsum(count) - count, count)
+    column = order[np.arange(len(row)) - first]
+    stored = np.repeat(np.arange(n), np.diff(support.indptr)) * n + support.indices
+    wanted = row * n + column
+    at = np.minimum(np.searchsorted(stored, wanted), len(stored) - 1)
+    new = stored[at] != wanted
+    before = np.concatenate([[0], np.cumsum(new)])
+    new &= before[:-1] - before[first] < 16
+    row, column = row[new], column[new]
+    if not len(row):
         return None
-    row, column = np.concatenate(rows), np.concatenate(columns)
     row, column = np.concatenate([row, column]), np.concatenate([column, row])
-    pairs = np.unique(row * np.int64(n) + column)
+    pairs = np.unique(row * n + column)
     # Of value zero, which a sum of sparse matrices would drop: as small as makes no difference.
     data = np.full(len(pairs), np.finfo(np.float64).tiny)
     return sp.csr_array((data, (pairs // n, pairs % n)), shape=(n, n))

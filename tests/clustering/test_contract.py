@@ -87,6 +87,20 @@ def test_projection_is_that_of_all_pairs(seed, eta):
     np.testing.assert_allclose(A, dense_projection(C.toarray(), eta), atol=2e-5)
 
 
+@pytest.mark.parametrize("eta", [0.01, 0.1, 1.0])
+def test_projection_does_not_depend_on_where_it_starts(eta):
+    C = sp.csr_array(sp.random_array((60, 60), density=0.2, rng=np.random.default_rng(0)))
+    C = sp.csr_array(C + C.T)
+    cold = doubly_stochastic_projection(C, eta)
+    for other in (eta / 3, 3 * eta):
+        start = doubly_stochastic_projection(C, other).dual
+        before = start.copy()
+        warm = doubly_stochastic_projection(C, eta, start=start)
+        assert warm.converged
+        assert np.array_equal(start, before)
+        np.testing.assert_allclose(warm.matrix.toarray(), cold.matrix.toarray(), atol=1e-6)
+
+
 def perfect_graph(rng, K, m):
     """K components of m points, each a random graph in its own right."""
     blocks = [rng.uniform(size=(m, m)) * (rng.uniform(size=(m, m)) < 0.2) for _ in range(K)]

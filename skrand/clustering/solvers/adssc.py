@@ -95,15 +95,22 @@ class ADSSC(GraphSolver):
 
 
 def stochastic_graph(
-    C: sp.csr_array, eta: float, tol: float, max_iter: int, threads: int, monitor: Monitor
+    C: sp.csr_array,
+    eta: float,
+    tol: float,
+    max_iter: int,
+    threads: int,
+    monitor: Monitor,
+    start: np.ndarray | None = None,
 ) -> Graph:
-    """Return the doubly stochastic graph of a representation."""
+    """Return the doubly stochastic graph of a representation; `start` as the projection has it."""
     result = doubly_stochastic_projection(
         symmetric_affinity(C) * 0.5,
         eta,
         tol=tol,
         max_iter=max_iter,
         threads=threads,
+        start=start,
         step=lambda i, error: monitor({"iteration": i, "residual": error}),
     )
     affinity = result.matrix.copy()
@@ -117,5 +124,5 @@ def stochastic_graph(
         C,
         converged=result.converged,
         message=message,
-        extra={"stochastic_error": result.error},
+        extra={"stochastic_error": result.error, "dual": result.dual},
     )

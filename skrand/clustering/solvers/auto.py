@@ -29,6 +29,7 @@ _NEIGHBORS = 50
 _LINKS = (4.0, 15.0)
 _GROWTH = 1.7
 _ETA_RANGE = (1e-5, 10.0)
+_FIRST_ETA = 0.01
 
 #: Share of the rows that a graph must keep in components large enough to be clusters.
 _KEPT = 0.95
@@ -112,13 +113,12 @@ class Auto(Solver):
         self, problem: SubspaceClustering, rng: np.random.Generator, monitor: Monitor, threads: int
     ) -> Solution:
         seed = int(rng.integers(2**63))
-        graphs = [
-            graph
-            for lam in _LAMBDAS
-            for graph in _graphs(
-                least_squares_representation(problem, lam, _NEIGHBORS, threads), threads
-            )
-        ]
+        graphs: list[Graph] = []
+        dense = np.inf
+        for lam in _LAMBDAS:
+            C = least_squares_representation(problem, lam, _NEIGHBORS, threads)
+            some, dense = _graphs(C, dense, threads)
+            graphs += some
         known = problem
         if problem.n_clusters is None:
             known = replace(problem, n_clusters=_count_clusters(problem, graphs, seed))
@@ -153,29 +153,41 @@ class Auto(Solver):
         )
 
 
-def _graphs(C: sp.csr_array, threads: int) -> list[Graph]:
-    """Return doubly stochastic graphs of a representation with numbers of links in the range."""
+def _graphs(C: sp.csr_array, dense: float, threads: int) -> tuple[list[Graph], float]:
+    """Return doubly stochastic graphs of a representation with numbers of links in the range.
+
+    At an eta of `dense` there are known to be too many for the sparsest. The least such eta is
+    returned too: it holds for any larger weight of the representation.
+    """
     low, high = _ETA_RANGE
-    eta, graphs = 0.01, []
+    dual = None
+
+    def project(eta: float) -> tuple[Graph, float]:
+        nonlocal dual
+        graph = stochastic_graph(C, eta, 1e-3, 200, threads, Monitor(), dual)
+        dual = graph.extra["dual"]
+        return graph, graph.affinity.nnz / C.shape[0]
+
     # Links grow with eta: halve the interval until a graph is at the sparse end of the range.
-    for _ in range(12):
-        graph = stochastic_graph(C, eta, 1e-3, 200, threads, Monitor())
-        links = graph.affinity.nnz / C.shape[0]
+    eta = _FIRST_ETA
+    for attempt in range(12):
+        links = np.inf
+        if eta < dense or attempt == 11:
+            graph, links = project(eta)
         if links < _LINKS[0]:
             low = eta
         elif links > 1.5 * _LINKS[0]:
-            high = eta
+            high, dense = eta, min(eta, dense)
         else:
             break
         eta = float(np.sqrt(low * high))
-    graphs.append(graph)
+    graphs = [graph]
     while links < _LINKS[1] and len(graphs) < 8:
         eta *= _GROWTH
-        graph = stochastic_graph(C, eta, 1e-3, 200, threads, Monitor())
-        links = graph.affinity.nnz / C.shape[0]
+        graph, links = project(eta)
         if links <= _LINKS[1]:
             graphs.append(graph)
-    return graphs
+    return graphs, dense
 
 
 def _count_clusters(problem: SubspaceClustering, graphs: list[Graph], seed: int) -> int:
