@@ -1,4 +1,4 @@
-"""Subspace clustering beside scikit-learn: accuracy, NMI, CPU seconds, memory.
+"""Subspace clustering beside scikit-learn: accuracy, NMI, ARI, CPU seconds.
 
 ``python benchmarks/clustering.py [--seeds N] [--only REAL|SYNTHETIC|KERNEL|MILLION] [--json FILE]``
 
@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.cluster import KMeans, SpectralClustering
 from sklearn.datasets import load_digits
-from sklearn.metrics import normalized_mutual_info_score
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.mixture import GaussianMixture
 
 from skrand import SubspaceClusterer
@@ -68,15 +68,16 @@ def real():
 
 
 def measured(make, X, y, inlier=None):
-    """Return accuracy, NMI and CPU seconds of one clusterer."""
+    """Return accuracy, NMI, ARI and CPU seconds of one clusterer."""
     inlier = y >= 0 if inlier is None else inlier
     start = time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         labels = make().fit_predict(X)
     seconds = time.process_time() - start
-    accuracy = clustering_accuracy(y[inlier], labels[inlier])
-    return accuracy, normalized_mutual_info_score(y[inlier], labels[inlier]), seconds
+    y, labels = y[inlier], labels[inlier]
+    nmi, ari = normalized_mutual_info_score(y, labels), adjusted_rand_score(y, labels)
+    return clustering_accuracy(y, labels), nmi, ari, seconds
 
 
 def peers(K, seed):
@@ -93,15 +94,19 @@ def peers(K, seed):
 
 def row(title, name, runs):
     """Print and return medians over seeds, and the least accuracy."""
-    accuracy, nmi, seconds = (statistics.median(column) for column in zip(*runs, strict=True))
+    accuracy, nmi, ari, seconds = (statistics.median(column) for column in zip(*runs, strict=True))
     least = min(run[0] for run in runs)
-    print(f"{title:28}{name:22}{accuracy:8.4f}{least:8.4f}{nmi:8.3f}{seconds:9.2f} s", flush=True)
+    print(
+        f"{title:28}{name:22}{accuracy:8.4f}{least:8.4f}{nmi:8.3f}{ari:8.3f}{seconds:9.2f} s",
+        flush=True,
+    )
     return {
         "data": title,
         "solver": name,
         "accuracy": accuracy,
         "least": least,
         "nmi": nmi,
+        "ari": ari,
         "seconds": seconds,
     }
 
@@ -178,7 +183,7 @@ def main():
     parser.add_argument("--only", choices=["REAL", "SYNTHETIC", "KERNEL", "MILLION"])
     parser.add_argument("--json", help="write the tables here")
     options = parser.parse_args()
-    print(f"{'data':28}{'side':22}{'median':>8}{'least':>8}{'NMI':>8}{'CPU':>11}")
+    print(f"{'data':28}{'side':22}{'median':>8}{'least':>8}{'NMI':>8}{'ARI':>8}{'CPU':>11}")
     parts = {
         "REAL": lambda: run_real(options.seeds),
         "SYNTHETIC": lambda: run_synthetic(options.seeds),

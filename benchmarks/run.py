@@ -28,7 +28,7 @@ class Run(NamedTuple):
 
 
 RUNS = {
-    "clustering": Run(["--only", "SYNTHETIC", "--seeds", "1"], [], "0 up to the number of seeds"),
+    "clustering": Run(["--only", "REAL", "--seeds", "1"], [], "0 up to the number of seeds"),
     "completion": Run(
         ["recovery", "ratings", "linear", "imputers"],
         ["--large"],
