@@ -293,7 +293,10 @@ class SketchedRegressor(
             ensure_all_finite=not self.fit_intercept or self.p != 2,
         )
         y = check_numeric(y)
-        problem = self._problem(X, y.reshape(len(y), -1), _check_sample_weight(sample_weight, X))
+        weights = _check_sample_weight(sample_weight, X)
+        if weights is not None and self.p != 2:
+            _check_roots(weights, self.p)
+        problem = self._problem(X, y.reshape(len(y), -1), weights)
         solution = self._run_solver(problem, lambda x: self._attributes(problem, x, y.ndim))
         self._set_diagnostics(solution, y.ndim)
         return self
@@ -616,3 +619,15 @@ def _check_sample_weight(sample_weight: Any, X: MatrixLike, may_vanish: bool = F
     if weights.max() == 0 and not may_vanish:
         raise ValueError("sample_weight must have a positive entry. Got all zeros.")
     return weights
+
+
+def _check_roots(weights: np.ndarray, p: float) -> None:
+    """Refuse weights whose p-th roots, which multiply the rows, have squares of sum 0 or inf."""
+    with np.errstate(over="ignore", under="ignore"):
+        total = float(np.sum(weights ** (2 / p)))
+    if not np.finfo(np.float64).tiny <= total < np.inf:
+        raise ValueError(
+            f"sample_weight has a largest entry of {weights.max():.1e}, which to the power 2 / p = "
+            f"{2 / p:.2g} is too small or too large for a number. Multiply all weights by one "
+            "factor: it changes no coefficient."
+        )

@@ -113,3 +113,11 @@ def test_rows_are_not_sampled_from_squares_that_overflow():
     X, y = data()
     with pytest.raises(ValueError, match="X has an entry of magnitude"):
         sample_rows(1e200 * X, y, m=5)
+
+
+@pytest.mark.parametrize("p", [1, 1.5])
+@pytest.mark.parametrize("weight", [1e-300, 1e300])
+def test_weights_whose_roots_have_no_squares(p, weight):
+    X, y = data()
+    with pytest.raises(ValueError, match="Multiply all weights by one factor"):
+        skrand.SketchedRegressor(p=p).fit(X, y, np.full(len(y), weight))
