@@ -36,7 +36,7 @@ RUNS = {
     ),
     "fewshot": Run(["speed"], [], "1000 for tuning, 1 for scoring"),
     "lp_regression": Run(["--quick", "--repeats", "3"], [], "0"),
-    "manifold": Run(["scaling", "linearize"], [], "0; density: 0 to 4"),
+    "manifold": Run(["density", "scaling", "linearize"], [], "0; density: 0 to 4"),
     "regression": Run(["--quick"], [], "0"),
     "sensing": Run(["--repeats", "1"], ["--large"], "0"),
     "sketch": Run(["--quick"], [], "0"),
