@@ -538,10 +538,6 @@ class SketchedRegressor(
             )
         if self.p != 2 and self.alpha != 0:
             fail_parameter(self, "alpha", "0.0 where p is not 2 (no penalty)", self.alpha)
-        if self.p != 2 and self.guarantee == "linf":
-            fail_parameter(
-                self, "guarantee", "None, 'exact' or 'residual' where p is not 2", "linf"
-            )
         check_real(self, "tol", self.tol, 0.0, closed="neither", options=(None,))
         check_integer(self, "max_iter", self.max_iter, 1)
         check_guarantee(self)

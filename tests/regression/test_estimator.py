@@ -212,7 +212,7 @@ def test_input_is_not_modified_and_may_be_read_only(diabetes, tmp_path):
         ({"fit_intercept": "yes"}, InvalidParameterError, "must be a bool. Got 'yes'"),
         ({"solver": "chol", "sketch": "srht"}, InvalidParameterError, "not used by solver 'chol'"),
         ({"solver": "lapack", "sketch_size": 9}, InvalidParameterError, "use it: .*sap, sketch"),
-        ({"sketch": "shrt"}, InvalidParameterError, "'sketch' parameter of PNE must be"),
+        ({"sketch": "shrt"}, InvalidParameterError, "'sketch' parameter of Auto must be"),
     ],
 )
 def test_bad_parameters(diabetes, params, error, message):

@@ -299,6 +299,15 @@ def test_bad_parameters(params, message):
         SAP(**params).solve(LeastSquares(A=A, b=b))
 
 
+@pytest.mark.parametrize(("size", "allowed"), [(3, "at least 9"), (0.5, "None, an int")])
+def test_auto_speaks_of_its_own_parameters(size, allowed):
+    A, b, _ = conditioned(200, 8, 10, 0.1, seed=13)
+    with pytest.raises(
+        InvalidParameterError, match=f"'sketch_size' parameter of Auto must be {allowed}"
+    ):
+        Auto(sketch_size=size).solve(LeastSquares(A=A, b=b))
+
+
 @pytest.mark.parametrize("solver", EXACT, ids=lambda s: s.name)
 @pytest.mark.parametrize("offset", [0.0, 1.0, 3.9, 4.1, 1e3])
 def test_both_ways_of_centring_agree(solver, offset):

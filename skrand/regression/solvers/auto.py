@@ -18,6 +18,7 @@ from skrand.base import (
     solvers_of,
 )
 from skrand.regression.problem import LeastSquares
+from skrand.regression.sketching import check_sketch_parameters, resolve_size
 from skrand.regression.summary import RowSummary
 
 __all__ = ["Auto"]
@@ -99,6 +100,9 @@ class Auto(Solver):
         raise AssertionError("'chol' takes no sketch and 'sketch' takes any")
 
     def _solve(self, problem: LeastSquares, rng: np.random.Generator, monitor: Monitor) -> Solution:
+        check_sketch_parameters(self)
+        if self.sketch_size is not None:
+            resolve_size(self, problem.shape[1], 1.0)
         # All solvers see the same seed, so an answer does not depend on how many were tried.
         seed = int(rng.integers(1 << 63))
         if not isinstance(problem, LeastSquares):
