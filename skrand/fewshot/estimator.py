@@ -163,7 +163,7 @@ default="auto"
     ...     y[five] = c
     >>> model = TransductiveFewShot().fit(X, y)
     >>> round(float((model.transduction_ == digit)[y == -1].mean()), 2)
-    0.88
+    0.87
     """
 
     #: Checks of scikit-learn that cannot hold, and why.
