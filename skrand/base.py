@@ -217,6 +217,8 @@ class Solver(BaseEstimator, ABC):
             )
         return replace(
             solution,
+            # Comparisons of NumPy's numbers give NumPy's, which JSON does not know.
+            converged=bool(solution.converged),
             history=monitor.history,
             oracles=dict(problem.oracles - before),
             solver=solution.solver or self.name,

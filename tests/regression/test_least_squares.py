@@ -93,6 +93,12 @@ def test_backward_error_on_the_grid_of_conditions(solver):
     assert worst <= 10 * UNIT
 
 
+@pytest.mark.parametrize("solver", EXACT, ids=lambda solver: solver.name)
+def test_convergence_is_a_plain_truth_value(solver):
+    A, b, _ = conditioned(200, 8, 10, 0.1, seed=2)
+    assert solver.solve(LeastSquares(A=A, b=b), rng=0).converged is True
+
+
 def test_cholesky_says_when_the_gram_matrix_is_singular():
     A, b, _ = conditioned(2000, 20, 1e12, 1e-1, seed=3)
     solution = Cholesky().solve(LeastSquares(A=A, b=b))
