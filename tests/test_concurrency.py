@@ -195,11 +195,19 @@ from skrand import SketchedRegressor
 rng = np.random.default_rng(0)
 X = rng.standard_normal((200_000, 100)); y = X.sum(axis=1)
 model = SketchedRegressor(n_jobs=2)
-threading.Timer(0.2, _thread.interrupt_main).start()
+interrupted = threading.Event()
+def interrupt():
+    time.sleep(0.2)
+    # Again, since Python loses one that arrives in a destructor or a callback from C.
+    while not interrupted.is_set():
+        _thread.interrupt_main()
+        interrupted.wait(5.0)
+threading.Thread(target=interrupt, daemon=True).start()
 try:
     while True:
         model.fit(X, y)
 except KeyboardInterrupt:
+    interrupted.set()
     print("interrupted")
 small = slice(0, 500)
 np.testing.assert_allclose(SketchedRegressor().fit(X[small], y[small]).coef_, 1.0)

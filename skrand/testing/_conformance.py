@@ -329,6 +329,9 @@ def _check_named_solver(estimator: Any, solver: Entry) -> None:
 
 def _same(one: Any, two: Any) -> bool:
     """Whether two values are equal bit for bit."""
+    # Some objects hold themselves, or modules, which hold everything.
+    if one is two:
+        return True
     if isinstance(one, dict) and isinstance(two, dict):
         return one.keys() == two.keys() and all(_same(one[key], two[key]) for key in one)
     if isinstance(one, (list, tuple)) and isinstance(two, (list, tuple)):

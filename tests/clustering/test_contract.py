@@ -105,7 +105,7 @@ def perfect_graph(rng, K, m):
     """K components of m points, each a random graph in its own right."""
     blocks = [rng.uniform(size=(m, m)) * (rng.uniform(size=(m, m)) < 0.2) for _ in range(K)]
     blocks = [B + B.T + np.eye(m, k=1) + np.eye(m, k=-1) for B in blocks]
-    return sp.block_diag(blocks, format="csr")
+    return sp.block_diag([sp.coo_array(B) for B in blocks], format="csr")
 
 
 def test_all_of_a_multiple_eigenvalue():

@@ -10,6 +10,7 @@ import tempfile
 import traceback
 import warnings
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,14 @@ from scipy.linalg import LinAlgWarning
 from sklearn.base import RegressorMixin
 from threadpoolctl import ThreadpoolController
 
-import skrand
+from skrand import registry
 from skrand.exceptions import MemoryBudgetError
 
-_OURS = Path(skrand.__file__).parent
+# skrand and the plugins that are installed.
+_OURS = [
+    Path(find_spec(name).origin).parent
+    for name in {entry.target.split(".")[0].split(":")[0] for entry in registry.entries()}
+]
 _SKLEARN = Path(sklearn.__file__).parent
 
 
@@ -88,7 +93,7 @@ def is_plain_refusal(error):
     if any(path == _SKLEARN / "utils" / "validation.py" for path in paths):
         return True
     last, path = frames[-1], paths[-1]
-    if not path.is_relative_to(_OURS) and not path.is_relative_to(_SKLEARN):
+    if not any(path.is_relative_to(package) for package in [*_OURS, _SKLEARN]):
         return "src" in path.parts and _raises(last)
     return _raises(last)
 
