@@ -190,8 +190,10 @@ def test_an_interrupted_fit_leaves_an_estimator_that_can_be_used(cls, error, mon
 
 
 LONG = """
-import numpy as np, sys, threading, time, _thread
+import numpy as np, signal, sys, threading, time, _thread
 from skrand import SketchedRegressor
+# A suite that runs in the background of a shell hands down that interrupts are ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 rng = np.random.default_rng(0)
 X = rng.standard_normal((200_000, 100)); y = X.sum(axis=1)
 model = SketchedRegressor(n_jobs=2)
