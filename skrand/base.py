@@ -62,10 +62,13 @@ class Problem:
         Name of the task that this is an instance of.
     oracles : collections.Counter
         How often the data was consulted, by kind: ``passes``, ``matvecs``, ``gradients`` ...
+    found : dict
+        What was found out by a look at the data and serves the solver that is tried next.
     """
 
     task: ClassVar[str]
     oracles: Counter[str] = field(default_factory=Counter, init=False, repr=False)
+    found: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

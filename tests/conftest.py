@@ -31,3 +31,16 @@ def pytest_configure(config: pytest.Config) -> None:
     if stale:
         names = ", ".join(stale)
         raise pytest.UsageError(f"kernels are stale: run python -m cython_ext ({names})")
+
+
+@pytest.fixture(scope="module")
+def client():
+    """Return a client of a cluster of two processes."""
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client

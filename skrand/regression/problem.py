@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -39,11 +39,6 @@ class LeastSquares(Problem):
     intercept : bool, default=False
         Whether c is free; it is 0 otherwise.
 
-    Attributes
-    ----------
-    found : dict
-        What was found out on the way to an answer and serves the solver that is tried next.
-
     Notes
     -----
     Solvers look for x only. The intercept is eliminated by centring: they see `matrix` (weighted
@@ -57,7 +52,6 @@ class LeastSquares(Problem):
     weights: np.ndarray | None = None
     ridge: float = 0.0
     intercept: bool = False
-    found: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -155,8 +149,6 @@ class LeastSquares(Problem):
 
     def gram(self, threads: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """Return the Gram matrix (d, d) and the product of the transpose with the target."""
-        if "gram" in self.found:
-            return self.found.pop("gram")
         self.oracles["passes"] += 1
         return self.matrix(threads).gram(self.target)
 

@@ -17,21 +17,10 @@ from tests.completion.matrices import dense, low_rank
 
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
-distributed = pytest.importorskip("distributed")
+pytest.importorskip("distributed")
 
 # The library warns about itself: ports in use, clocks of loaded machines, sockets at shutdown.
 pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.timeout(180)]
-
-
-@pytest.fixture(scope="module")
-def client():
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):
-        yield client
 
 
 @pytest.fixture

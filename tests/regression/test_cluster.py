@@ -19,23 +19,12 @@ from skrand.exceptions import IncompatibleSolverError
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
 dd = pytest.importorskip("dask.dataframe")
-distributed = pytest.importorskip("distributed")
+pytest.importorskip("distributed")
 
 N, D = 20_000, 8
 
 # The library warns about itself: ports in use, clocks of loaded machines, sockets at shutdown.
 pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.timeout(180)]
-
-
-@pytest.fixture(scope="module")
-def client():
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):
-        yield client
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from skrand._validation import check_integer, check_n_jobs, check_real
 from skrand.base import Monitor, Solution, Solver
 from skrand.linalg.threads import effective_n_jobs, single_threaded_blas
 from skrand.regression.factor import UNIT, Factor, column_scale, refine
-from skrand.regression.gram import gram_cost, is_singular
+from skrand.regression.gram import gram_cost, is_singular, needs_rows
 from skrand.regression.inner import InnerSolver
 from skrand.regression.problem import LeastSquares
 
@@ -75,10 +75,7 @@ class ConjugateGradients(Solver):
 
     def declines(self, problem: LeastSquares) -> str | None:
         """Look at the Gram matrix, if that costs less: is it singular, no steps will be enough."""
-        n, d, _ = problem.shape
-        if n - problem.intercept < d and problem.ridge == 0:
-            return None
-        if gram_cost(problem) > self.cost(problem):
+        if needs_rows(problem) or gram_cost(problem) > self.cost(problem):
             return None
         threads = effective_n_jobs(check_n_jobs(self, self.n_jobs))
         return "the data are too ill-conditioned" if is_singular(problem, threads) else None

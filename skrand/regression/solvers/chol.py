@@ -10,7 +10,7 @@ from skrand._validation import check_integer, check_n_jobs, check_real
 from skrand.base import Monitor, Solution, Solver
 from skrand.linalg.threads import effective_n_jobs, single_threaded_blas
 from skrand.regression.factor import TOLERANCE, pass_cost, refine
-from skrand.regression.gram import factor_gram, gram_cost, is_singular
+from skrand.regression.gram import gram_cost, is_singular, needs_rows, normal_equations
 from skrand.regression.problem import LeastSquares
 from skrand.regression.sketching import objection_to_size
 from skrand.regression.summary import GramProblem, GramSummary
@@ -74,7 +74,7 @@ class Cholesky(Solver):
     def supports(self, problem: LeastSquares) -> str | None:
         """Refuse a Gram matrix that is singular by its shape, or huge beside sparse data."""
         n, d, _ = problem.shape
-        if n - problem.intercept < d and problem.ridge == 0:
+        if needs_rows(problem):
             return f"its Gram matrix is singular with {n} rows for {d} columns and no ridge"
         return objection_to_size(problem, d)
 
@@ -98,9 +98,8 @@ class Cholesky(Solver):
         tol = check_real(self, "tol", self.tol, 0, closed="neither", options=(None,))
         max_iter = check_integer(self, "max_iter", self.max_iter, 1)
         threads = effective_n_jobs(check_n_jobs(self, self.n_jobs))
-        gram, right = problem.gram(threads)
+        factor, right = normal_equations(problem, threads)
         with single_threaded_blas():
-            factor = factor_gram(gram, problem)
             answer = refine(
                 problem,
                 factor,
