@@ -36,9 +36,9 @@ __all__ = [
     "Solver",
     "SolverMixin",
     "Task",
-    "cheapest_first",
     "default_parameters",
     "same_value",
+    "solve_cheapest",
     "solvers_of",
 ]
 
@@ -118,11 +118,19 @@ class Monitor:
     ----------
     callback : callable, optional
         ``callback(state) -> bool``; true means stop.
+
+    Attributes
+    ----------
+    history : list of dict
+        One record an iteration.
+    stopped : bool
+        Whether the callback has asked to stop.
     """
 
     def __init__(self, callback: Callback | None = None) -> None:
         self.callback = callback
         self.history: list[dict[str, Any]] = []
+        self.stopped = False
 
     def __call__(self, state: Mapping[str, Any]) -> bool:
         """Record one iteration; return true if the solve should stop.
@@ -131,7 +139,9 @@ class Monitor:
         answer, for callbacks that want to look at it.
         """
         self.history.append({key: value for key, value in state.items() if key != "x"})
-        return bool(self.callback is not None and self.callback(state))
+        if self.callback is not None and self.callback(state):
+            self.stopped = True
+        return self.stopped
 
 
 class Solver(BaseEstimator, ABC):
@@ -218,10 +228,13 @@ class Solver(BaseEstimator, ABC):
                 f"{type(self).__name__}._solve must return a skrand.base.Solution. Got "
                 f"{solution!r} instead."
             )
+        # Comparisons of NumPy's numbers give NumPy's, which JSON does not know.
+        converged = bool(solution.converged)
+        stopped = monitor.stopped and not converged
         return replace(
             solution,
-            # Comparisons of NumPy's numbers give NumPy's, which JSON does not know.
-            converged=bool(solution.converged),
+            converged=converged,
+            message="A callback asked it to stop." if stopped else solution.message,
             history=monitor.history,
             oracles=dict(problem.oracles - before),
             solver=solution.solver or self.name,
@@ -270,10 +283,17 @@ def solvers_of(task: str, can: Iterable[str] = ()) -> Iterator[tuple[registry.En
         yield entry, solver
 
 
-def cheapest_first(problem: Problem, candidates: Iterable[tuple[str, Solver]]) -> Iterator[Solver]:
-    """Yield the solvers that can solve `problem` and estimate its cost, the cheapest first.
+def solve_cheapest(
+    problem: Problem,
+    candidates: Iterable[tuple[str, Solver]],
+    rng: np.random.Generator,
+    monitor: Monitor,
+    error: Callable[[Solution], float] = lambda solution: solution.residual,
+) -> Solution:
+    """Try solvers from the cheapest up until one converges or the callback asks to stop.
 
-    Those that decline, once their turn has come, are yielded at the end.
+    Those that can solve the problem and estimate its cost take part. If none converges, the answer
+    with the least error is returned. The names of those tried are in ``extra["solver_path"]``.
 
     Parameters
     ----------
@@ -281,6 +301,29 @@ def cheapest_first(problem: Problem, candidates: Iterable[tuple[str, Solver]]) -
         What is to be solved.
     candidates : iterable of (str, Solver)
         Solvers with their parameters set, and the names that decide between equal costs.
+    rng : numpy.random.Generator
+        Gives the seed.
+    monitor : Monitor
+        That of the solver which hands the problem on.
+    error : callable, optional
+        ``error(solution) -> float``; the residual by default.
+    """
+    # All solvers see the same seed, so an answer does not depend on how many were tried.
+    seed = int(rng.integers(1 << 63))
+    tried: list[Solution] = []
+    for solver in _cheapest_first(problem, candidates):
+        tried.append(solver.solve(problem, rng=seed, callback=monitor))
+        if tried[-1].converged or monitor.stopped:
+            break
+    best = min(tried, key=lambda solution: (not solution.converged, error(solution)))
+    path = [solution.solver for solution in tried]
+    return replace(best, extra={**best.extra, "solver_path": path})
+
+
+def _cheapest_first(problem: Problem, candidates: Iterable[tuple[str, Solver]]) -> Iterator[Solver]:
+    """Yield the solvers that can solve `problem` and estimate its cost, the cheapest first.
+
+    Those that decline, once their turn has come, are yielded at the end.
     """
     ranked = []
     for name, solver in candidates:

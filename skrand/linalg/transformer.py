@@ -11,7 +11,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skrand._typing import MatrixLike
-from skrand._validation import check_integer, check_n_jobs, check_option, check_real
+from skrand._validation import (
+    check_integer,
+    check_magnitude,
+    check_n_jobs,
+    check_option,
+    check_real,
+)
 from skrand.linalg.sketch import SKETCHES, make_sketch
 
 __all__ = ["SketchTransformer"]
@@ -139,7 +145,11 @@ class SketchTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         """
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
-        return np.ascontiguousarray(self.sketch_.apply(X.T).T)
+        with np.errstate(over="ignore", invalid="ignore"):
+            projected = np.ascontiguousarray(self.sketch_.apply(X.T).T)
+        if not np.isfinite(projected).all():
+            check_magnitude(X, power=1.0)
+        return projected
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -325,7 +325,7 @@ def refine(
         the coordinates of ``M N`` an error of at most `goal`, one number a target, will do.
     """
     best, best_error, best_residual = x, np.inf, None
-    idle, stopped = 0, False
+    idle = 0
     for n_iter in range(1, max_iter + 1):
         residual, gradient = problem.residual(x, threads)
         error = backward_error(factor, problem, x, residual, gradient)
@@ -341,7 +341,7 @@ def refine(
             goal = 0.1 * tol * _size(factor, problem, x)
             x = x + (factor.solve(gradient) if step is None else step(gradient, goal))
     converged = best_error <= tol
-    message = "" if converged else _shortfall(best_error, tol, stopped, n_iter == max_iter)
+    message = "" if converged else _shortfall(best_error, tol, n_iter == max_iter)
     if best_residual is None:
         best_residual = residual
     return solution(problem, factor, best, best_residual, converged, n_iter, best_error, message)
@@ -376,8 +376,6 @@ def solution(
     )
 
 
-def _shortfall(error: float, tol: float, stopped: bool, exhausted: bool) -> str:
-    if stopped:
-        return "A callback asked it to stop."
+def _shortfall(error: float, tol: float, exhausted: bool) -> str:
     cause = "max_iter was reached" if exhausted else "rounding allows no better"
     return f"The backward error is {error:.1e} where {tol:.1e} was asked for: {cause}."

@@ -121,3 +121,13 @@ def test_weights_whose_roots_have_no_squares(p, weight):
     X, y = data()
     with pytest.raises(ValueError, match="Multiply all weights by one factor"):
         skrand.SketchedRegressor(p=p).fit(X, y, np.full(len(y), weight))
+
+
+@pytest.mark.parametrize("kind", ["sparse-sign", "countsketch", "gaussian", "rademacher", "srht"])
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_projection_that_overflows_is_refused(kind, form, dtype):
+    X = form(np.full((4, 50), np.finfo(dtype).max))
+    model = skrand.SketchTransformer(8, kind=kind, random_state=0).fit(X)
+    with pytest.raises(ValueError, match=r"raised to the power of 1 in float.*Divide X"):
+        model.transform(X)

@@ -116,6 +116,13 @@ def test_auto_escalates_and_records_its_path():
     assert solution.solver == "pne"
     assert solution.converged
 
+    # A callback's stop ends the search too, not only the solver whose turn it is.
+    problem = LeastSquares(A=A, b=A.sum(axis=1, keepdims=True))
+    stopped = Auto().solve(problem, rng=0, callback=lambda state: True)
+    assert stopped.extra["solver_path"] == ["chol"]
+    assert not stopped.converged
+    assert stopped.message == "A callback asked it to stop."
+
 
 @pytest.mark.parametrize("shape", [(20_000, 100), (1000, 400), (300, 10)])
 def test_auto_sees_ill_conditioned_data_at_once(shape):

@@ -141,7 +141,7 @@ class Auto(Solver):
         refined = KSS(max_iter=30).solve(start, rng=rng)
         return replace(
             refined,
-            converged=result.embedding.converged,
+            converged=result.embedding.converged and not monitor.stopped,
             message=result.embedding.message,
             n_iter=len(tried),
             extra={

@@ -79,4 +79,10 @@ class EKSS(Solver):
                 if monitor({"iteration": run + 1, "residual": np.sqrt(cost / len(problem.X))}):
                     break
             labels, values = consensus(partitions, K, rng)
-            return finish(problem, labels, n_iter=len(partitions), extra={"eigenvalues": values})
+            return finish(
+                problem,
+                labels,
+                converged=len(partitions) == runs,
+                n_iter=len(partitions),
+                extra={"eigenvalues": values},
+            )

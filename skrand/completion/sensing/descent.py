@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from skrand.base import Monitor
-from skrand.completion.sensing.point import CALLBACK, ROUNDING, Point, record, relative
+from skrand.completion.sensing.point import ROUNDING, Point, record, relative
 
 __all__ = ["descend"]
 
@@ -75,5 +75,5 @@ def descend(
         point = trial
         n_iter += 1
         if record(monitor, n_iter, point, scale, step_size=step):
-            return point, n_iter, CALLBACK
+            break
     return point, n_iter, ""

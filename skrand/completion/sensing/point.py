@@ -14,7 +14,6 @@ from skrand.base import Monitor, Solution
 from skrand.completion.sensing.problem import MatrixSensing
 
 __all__ = [
-    "CALLBACK",
     "ROUNDING",
     "Point",
     "Start",
@@ -26,7 +25,6 @@ __all__ = [
 
 #: Why a solver may stop before its last iteration.
 ROUNDING = "No step lowers the objective any more: tol is below what rounding allows"
-CALLBACK = "A callback stopped it"
 
 #: Matrices with a shorter side than this get a full singular value decomposition.
 _FULL_SVD = 300
@@ -175,7 +173,7 @@ def finish(
 ) -> Solution:
     """Make the solution from the last point; `reason` says why it is the last, if not for max_iter.
 
-    See `ROUNDING` and `CALLBACK`.
+    See `ROUNDING`.
     """
     residual = relative(point, scale)
     converged = residual <= tol

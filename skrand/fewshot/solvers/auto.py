@@ -132,7 +132,7 @@ n_jobs
                 solver.support_weight = weight * share
         free = solver.solve(problem, rng=rng, callback=monitor)
         belief, balanced = 0.0, free
-        if len(problem.queries) >= QUERIES * problem.n_classes:
+        if len(problem.queries) >= QUERIES * problem.n_classes and not monitor.stopped:
             solver.class_prior = "balanced"
             balanced = solver.solve(problem, rng=rng)
             belief = float(expit((tolerance - _dissent(problem, free, balanced)) / WIDTH))

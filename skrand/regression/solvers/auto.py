@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +11,9 @@ from skrand.base import (
     Monitor,
     Solution,
     Solver,
-    cheapest_first,
     default_parameters,
     same_value,
+    solve_cheapest,
     solvers_of,
 )
 from skrand.regression.problem import LeastSquares
@@ -103,18 +102,10 @@ class Auto(Solver):
         check_sketch_parameters(self)
         if self.sketch_size is not None:
             resolve_size(self, problem.shape[1], 1.0)
-        # All solvers see the same seed, so an answer does not depend on how many were tried.
-        seed = int(rng.integers(1 << 63))
         if not isinstance(problem, LeastSquares):
+            seed = int(rng.integers(1 << 63))
             return self._streamer().solve(problem, rng=seed, callback=monitor)
-        tried: list[Solution] = []
-        for solver in cheapest_first(problem, self._candidates()):
-            tried.append(solver.solve(problem, rng=seed, callback=monitor))
-            if tried[-1].converged:
-                break
-        best = min(tried, key=lambda answer: (not answer.converged, answer.residual))
-        path = [answer.solver for answer in tried]
-        return replace(best, extra={**best.extra, "solver_path": path})
+        return solve_cheapest(problem, self._candidates(), rng, monitor)
 
     def _candidates(self) -> Iterator[tuple[str, Solver]]:
         """Yield the task's other solvers that need not ignore a sketch, with our parameters."""

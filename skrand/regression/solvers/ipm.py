@@ -115,7 +115,7 @@ def _solve_target(design: Design, j: int, tol: float, max_iter: int, monitor: Mo
     r = c - design.rows.product(y, design.threads)
     mu, fitted = float(np.abs(r).mean()), is_rounding(r, c, design.used)
     del r
-    n_iter, stopped = 0, False
+    n_iter = 0
     if fitted:
         z = np.zeros(len(c))
     else:
@@ -136,7 +136,7 @@ def _solve_target(design: Design, j: int, tol: float, max_iter: int, monitor: Mo
             threads=design.threads,
             report=report,
         )
-        y, z, n_iter, stopped = path.y, path.z, path.n_iter, path.stopped
+        y, z, n_iter = path.y, path.z, path.n_iter
         design.problem.oracles["passes"] += 3 * n_iter + 1
     objective, gap = certify(design, c, y, z, tol)
     converged = gap <= tol
@@ -145,7 +145,7 @@ def _solve_target(design: Design, j: int, tol: float, max_iter: int, monitor: Mo
         converged=converged,
         n_iter=n_iter,
         residual=gap,
-        message="" if converged else shortfall(gap, tol, stopped, n_iter == max_iter),
+        message="" if converged else shortfall(gap, tol, n_iter == max_iter),
         extra={"objective": objective},
     )
 
@@ -164,15 +164,12 @@ class Path:
         Iterations.
     converged : bool
         Whether the complementarity fell below the tolerance, at a feasible dual point.
-    stopped : bool
-        Whether the caller asked for an end.
     """
 
     y: np.ndarray
     z: np.ndarray
     n_iter: int
     converged: bool
-    stopped: bool
 
 
 def interior_point(
@@ -222,7 +219,7 @@ def interior_point(
     state = _central(c - rows.product(y, threads), mu)
     y = y.copy()
     primal = dual = 0.0
-    converged = stopped = False
+    converged = False
     n_iter = 0
     while True:
         gram, right, infeasible, total, size = rows.interior_update(state, primal, dual, threads)
@@ -231,7 +228,6 @@ def interior_point(
         infeasible = infeasible + offset
         residual = total / max(constant + size, np.finfo(np.float64).tiny)
         if n_iter and report is not None and report(n_iter, residual, y):
-            stopped = True
             break
         converged = residual <= tol and np.abs(infeasible).max() <= 1e-9 * n
         if converged or n_iter == max_iter:
@@ -257,7 +253,7 @@ def interior_point(
     del state
     if converged:
         z = _feasible(rows, z, infeasible, used, threads)
-    return Path(y, z, n_iter, converged, stopped)
+    return Path(y, z, n_iter, converged)
 
 
 def _feasible(
@@ -334,9 +330,7 @@ def certify(
     return objective, float((gap + slack) / bound) if bound > 0 else np.inf
 
 
-def shortfall(gap: float, tol: float, stopped: bool, exhausted: bool) -> str:
+def shortfall(gap: float, tol: float, exhausted: bool) -> str:
     """Say why the gap is above the tolerance."""
-    if stopped:
-        return "A callback asked it to stop."
     cause = "max_iter was reached" if exhausted else "rounding allows no better"
     return f"The relative duality gap is {gap:.1e} where {tol:.1e} was asked for: {cause}."

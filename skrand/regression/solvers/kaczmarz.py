@@ -78,7 +78,7 @@ class BlockKaczmarz(Solver):
                 if error <= tol or stopped or not np.isfinite(error):
                     break
         converged = error <= tol
-        message = "" if converged else _shortfall(error, tol, stopped)
+        message = "" if converged else _shortfall(error, tol)
         return Solution(x=x, converged=converged, n_iter=n_iter, residual=error, message=message)
 
 
@@ -95,9 +95,7 @@ def _project(problem: LinearSystem, block: np.ndarray, x: np.ndarray) -> None:
     x[used] += scipy.linalg.lstsq(rows, right, cond=cut, check_finite=False)[0]
 
 
-def _shortfall(error: float, tol: float, stopped: bool) -> str:
-    if stopped:
-        return "A callback asked it to stop."
+def _shortfall(error: float, tol: float) -> str:
     return (
         f"The residual is {error:.1e} of the right-hand side where {tol:.1e} was asked for: "
         "max_iter was reached. The equations may be ill-conditioned (a larger block_size helps), "

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from skrand.base import Monitor, Solution, Solver, cheapest_first, solvers_of
+from skrand.base import Monitor, Solution, Solver, solve_cheapest, solvers_of
 from skrand.regression.lp_problem import LpRegression
 
 __all__ = ["LpAuto"]
@@ -74,16 +73,7 @@ class LpAuto(Solver):
         return None
 
     def _solve(self, problem: LpRegression, rng: np.random.Generator, monitor: Monitor) -> Solution:
-        # All solvers see the same seed, so an answer does not depend on how many were tried.
-        seed = int(rng.integers(1 << 63))
-        tried: list[Solution] = []
-        for solver in cheapest_first(problem, self._candidates()):
-            tried.append(solver.solve(problem, rng=seed, callback=monitor))
-            if tried[-1].converged:
-                break
-        best = min(tried, key=lambda answer: answer.residual)
-        path = [answer.solver for answer in tried]
-        return replace(best, extra={**best.extra, "solver_path": path})
+        return solve_cheapest(problem, self._candidates(), rng, monitor)
 
     def _candidates(self) -> Iterator[tuple[str, Solver]]:
         """Yield the task's other solvers, with our parameters."""

@@ -131,7 +131,7 @@ def _solve_target(design: Design, j: int, tol: float, max_iter: int, monitor: Mo
         converged=converged,
         n_iter=path.n_iter,
         residual=path.gap,
-        message="" if converged else shortfall(path.gap, tol, path.stopped, True),
+        message="" if converged else shortfall(path.gap, tol, True),
         extra={"objective": path.value},
     )
 
@@ -150,8 +150,6 @@ class Path:
         Bound on the excess over the optimum, relative to that.
     n_iter, passes : int
         Iterations, and passes over the rows.
-    stopped : bool
-        Whether the caller asked for an end.
     """
 
     y: np.ndarray
@@ -159,7 +157,6 @@ class Path:
     gap: float
     n_iter: int
     passes: int
-    stopped: bool
 
 
 def minimize_power(
@@ -206,7 +203,7 @@ def minimize_power(
     n = rows.n
     start = np.abs(c - rows.product(y, threads))
     if is_rounding(start, c, used):
-        return Path(y, float(np.sum(start**p)), 0.0, 0, 1, False)
+        return Path(y, float(np.sum(start**p)), 0.0, 0, 1)
     # Powers of the residuals must neither overflow nor vanish.
     unit = float(start.max() if p > 2 else start.mean())
     c, y = c / unit, y / unit
@@ -250,7 +247,7 @@ def minimize_power(
             last_gap = gap
             moved = float(np.sqrt(max(step @ gram @ step, 0.0) / n))
             floor = max(1e-2 * moved, 1e-14 * size)
-    return Path(best * unit, value * unit**p, gap, n_iter, passes, stopped)
+    return Path(best * unit, value * unit**p, gap, n_iter, passes)
 
 
 def power_gap(design: Design, c: np.ndarray, y: np.ndarray) -> tuple[float, float]:

@@ -189,7 +189,7 @@ def _solve_target(
         converged=converged,
         n_iter=n_iter,
         residual=gap,
-        message="" if converged else shortfall(gap, tol, stopped, n_iter == max_iter),
+        message="" if converged else shortfall(gap, tol, n_iter == max_iter),
         extra={"objective": objective},
     )
 

@@ -89,7 +89,7 @@ class SketchProject(Solver):
         used = np.flatnonzero(scale)
         A = sp.csc_array(problem.A) if problem.issparse else problem.A
         x, residual = np.zeros((problem.shape[1], problem.shape[2])), problem.target.copy()
-        best, best_error, best_residual, idle, stopped = x.copy(), np.inf, residual, 0, False
+        best, best_error, best_residual, idle = x.copy(), np.inf, residual, 0
         with single_threaded_blas():
             for n_iter in range(1, max_iter + 1):
                 problem.oracles["passes"] += 1
@@ -116,7 +116,7 @@ class SketchProject(Solver):
             converged=converged,
             n_iter=n_iter,
             residual=best_error,
-            message="" if converged else _shortfall(best_error, tol, stopped, idle),
+            message="" if converged else _shortfall(best_error, tol, idle),
             extra={
                 "residual_norm": np.sqrt(squares),
                 "objective": squares + problem.ridge * (best**2).sum(axis=0),
@@ -170,9 +170,7 @@ def _backward_error_bound(
     return float(np.max(np.minimum(along, away), initial=0.0) / size)
 
 
-def _shortfall(error: float, tol: float, stopped: bool, idle: int) -> str:
-    if stopped:
-        return "A callback asked it to stop."
+def _shortfall(error: float, tol: float, idle: int) -> str:
     # Below the unit roundoff rounding alone decides, whether or not a luckier sweep comes by.
     cause = (
         "rounding allows no better"

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 
-from skrand.base import Monitor, Solution, Solver, cheapest_first, solvers_of
+from skrand.base import Monitor, Solution, Solver, solve_cheapest, solvers_of
 from skrand.completion.sensing.problem import MatrixSensing
 
 __all__ = ["Auto"]
@@ -53,21 +51,9 @@ class Auto(Solver):
     def _solve(
         self, problem: MatrixSensing, rng: np.random.Generator, monitor: Monitor
     ) -> Solution:
-        seed = int(rng.integers(1 << 63))
-        tried: list[Solution] = []
-        stops: list[bool] = []
-
-        def watch(state: Mapping[str, Any]) -> bool:
-            stops.append(monitor(state))
-            return stops[-1]
-
-        for solver in cheapest_first(problem, self._candidates()):
-            tried.append(solver.solve(problem, rng=seed, callback=watch))
-            if tried[-1].converged or any(stops):
-                break
-        best = min(tried, key=lambda answer: (not answer.converged, answer.extra["loss"]))
-        path = [answer.solver for answer in tried]
-        return replace(best, extra={**best.extra, "solver_path": path})
+        return solve_cheapest(
+            problem, self._candidates(), rng, monitor, lambda solution: solution.extra["loss"]
+        )
 
     def _candidates(self) -> Iterator[tuple[str, Solver]]:
         """Yield the task's other solvers, with our parameters."""

@@ -10,7 +10,6 @@ import scipy.linalg
 from skrand._validation import check_integer
 from skrand.base import Monitor, Solution, Solver
 from skrand.completion.sensing.point import (
-    CALLBACK,
     ROUNDING,
     Point,
     Start,
@@ -125,7 +124,6 @@ class RGN(Solver):
                 curved = curved or accuracy > _SLOW * previous
                 n_iter += 1
                 if record(monitor, n_iter, point, start.scale, n_inner=inner):
-                    reason = CALLBACK
                     break
             return finish(point, start.scale, tol, n_iter, reason, n_inner=n_inner)
 
