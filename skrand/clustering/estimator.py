@@ -31,7 +31,7 @@ from skrand._validation import (
 )
 from skrand.base import Monitor, Solution, Solver, SolverMixin, same_value
 from skrand.clustering.problem import SubspaceClustering
-from skrand.clustering.subspaces import Subspaces, SubspaceStream, unit_rows
+from skrand.clustering.subspaces import Subspaces, SubspaceStream, UnitRows
 from skrand.exceptions import InvalidParameterError, ZeroRowWarning
 
 __all__ = ["SubspaceClusterer"]
@@ -231,8 +231,15 @@ class SubspaceClusterer(
         MemoryBudgetError
             If the solver would need more memory than `memory_limit`.
         """
-        X = self._validated(X, reset=True, ensure_min_samples=2)
+        X = self._validated(X, reset=True, ensure_min_samples=2, scaled=False)
         problem = self._problem(X, affinity)
+        if isinstance(problem.rows, UnitRows) and problem.rows.zero.any():
+            warnings.warn(
+                f"{np.count_nonzero(problem.rows.zero)} rows of X are zero and have no direction; "
+                "they belong to every subspace alike.",
+                ZeroRowWarning,
+                stacklevel=3,
+            )
         solution = self._run_solver(problem, lambda labels: {"labels_": labels})
         extra = solution.extra
         self._set_subspaces(extra["subspaces"])
@@ -243,7 +250,7 @@ class SubspaceClusterer(
         self.outlier_mask_ = extra["outliers"]
         self.sample_indices_ = extra.get("sample_indices")
         self.residual_ = solution.residual
-        self._stream = SubspaceStream.start(problem.X, self.labels_, extra["subspaces"])
+        self._stream = SubspaceStream.start(problem.rows, self.labels_, extra["subspaces"])
         return self
 
     def partial_fit(self, X: MatrixLike, y: Any = None) -> Self:
@@ -370,6 +377,11 @@ class SubspaceClusterer(
         return self.n_clusters_
 
     @property
+    def _scales(self) -> bool:
+        """Whether rows are scaled to length one."""
+        return self.normalize and not self.affine
+
+    @property
     def _subspaces(self) -> Subspaces:
         return Subspaces(self.bases_, self.means_)
 
@@ -382,7 +394,7 @@ class SubspaceClusterer(
     def _validated(
         self, X: MatrixLike, *, reset: bool, scaled: bool = True, ensure_min_samples: Any = 1
     ) -> Any:
-        """Return X checked, its rows of length one if they are to be."""
+        """Return X checked, its rows of length one as they are read if they are to be."""
         if sp.issparse(X):
             raise TypeError(
                 f"{type(self).__name__} needs dense X: no solver of the task takes sparse rows. "
@@ -396,16 +408,7 @@ class SubspaceClusterer(
             ensure_min_samples=ensure_min_samples,
         )
         check_magnitude(X)
-        if not scaled or not self.normalize or self.affine:
-            return X
-        if reset and not X.any(axis=1).all():
-            warnings.warn(
-                f"{np.count_nonzero(~X.any(axis=1))} rows of X are zero and have no direction; "
-                "they belong to every subspace alike.",
-                ZeroRowWarning,
-                stacklevel=4,
-            )
-        return unit_rows(X)
+        return UnitRows(X) if scaled and self._scales else X
 
     def _problem(self, X: np.ndarray, affinity: Any) -> SubspaceClustering:
         """Check the parameters against the data and state the problem."""
@@ -442,6 +445,7 @@ class SubspaceClusterer(
                 raise ValueError("affinity must be symmetric.")
         return SubspaceClustering(
             X=X,
+            normalize=self._scales,
             n_clusters=None if K == "auto" else K,
             subspace_dim=None if dims == "auto" else dims,
             affine=self.affine,

@@ -126,8 +126,8 @@ def partition(
     result = spectral_clustering(affinity, problem.n_clusters, **options, rng=rng)
     labels, count = result.labels, result.embedding.n_clusters
     subspaces = problem.subspaces(labels, count)
-    distances = subspaces.own_residuals(problem.X, labels)
-    chance = subspaces.unexplained(problem.X, labels, distances)
+    distances = subspaces.own_residuals(problem.rows, labels)
+    chance = subspaces.unexplained(problem.rows, labels, distances)
     sizes = np.bincount(labels[labels >= 0], minlength=count)
     scattered = 2 * np.bincount(labels[chance], minlength=count) > sizes
     aside = chance & scattered[labels]

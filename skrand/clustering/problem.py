@@ -13,7 +13,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse.csgraph import connected_components
 
 from skrand.base import Instance, Problem, Solution, Task
-from skrand.clustering.subspaces import Subspaces, unit_rows
+from skrand.clustering.subspaces import Rows, Subspaces, UnitRows, unit_rows
 
 __all__ = ["SubspaceClustering", "SubspaceClusteringTask", "finish", "numbered"]
 
@@ -28,7 +28,9 @@ class SubspaceClustering(Problem):
     Parameters
     ----------
     X : ndarray of shape (n, D)
-        Rows to cluster, float32 or float64.
+        Rows to cluster, float32 or float64; solvers read them as :attr:`rows` or `directions`.
+    normalize : bool, default=False
+        Whether only their directions count: `rows` are then of length one.
     n_clusters : int, optional
         Number of groups; None if the solver is to find it.
     subspace_dim : int or tuple of int, optional
@@ -51,6 +53,7 @@ class SubspaceClustering(Problem):
     task = "subspace-clustering"
 
     X: np.ndarray
+    normalize: bool = False
     n_clusters: int | None = None
     subspace_dim: int | tuple[int, ...] | None = None
     affine: bool = False
@@ -66,23 +69,29 @@ class SubspaceClustering(Problem):
         return self.X.shape
 
     @cached_property
+    def rows(self) -> Rows:
+        """The rows to cluster, to be read a block at a time: X may be a memory map."""
+        return UnitRows(self.X) if self.normalize else self.X
+
+    @cached_property
     def directions(self) -> np.ndarray:
         """Rows of length one whose linear subspaces are to be found.
 
         Affine subspaces of X are linear ones of X with a constant column, as large as a row.
         """
-        X = self.X
-        if self.affine:
-            X = X - X.mean(axis=0, dtype=np.float64).astype(X.dtype)
-            height = np.sqrt(np.mean((X.astype(np.float64) ** 2).sum(axis=1))) or 1.0
-            X = np.column_stack([X, np.full(len(X), height, dtype=X.dtype)])
+        if not self.affine:
+            return np.ascontiguousarray(unit_rows(self.X))
+        X = self.rows[:]
+        X = X - X.mean(axis=0, dtype=np.float64).astype(X.dtype)
+        height = np.sqrt(np.mean((X.astype(np.float64) ** 2).sum(axis=1))) or 1.0
+        X = np.column_stack([X, np.full(len(X), height, dtype=X.dtype)])
         return np.ascontiguousarray(unit_rows(X))
 
     def subspaces(self, labels: np.ndarray, n_clusters: int | None = None) -> Subspaces:
         """Fit a subspace to the rows of each label; negative labels take no part."""
         self.oracles["passes"] += 1
         count = n_clusters or int(labels.max()) + 1
-        return Subspaces.fit(self.X, labels, count, self.subspace_dim, affine=self.affine)
+        return Subspaces.fit(self.rows, labels, count, self.subspace_dim, affine=self.affine)
 
 
 def finish(
@@ -122,12 +131,12 @@ def finish(
     outliers = labels < 0
     if outliers.any():
         labels = labels.copy()
-        labels[outliers] = subspaces.assign(problem.X[outliers])
+        labels[outliers] = subspaces.assign(problem.rows[outliers])
     labels, order = numbered(labels, len(subspaces.bases))
     subspaces = subspaces.reordered(order)
-    distances = subspaces.own_residuals(problem.X, labels)
-    outliers |= subspaces.unexplained(problem.X, labels, distances)
-    energy = subspaces.energy(problem.X, labels)
+    distances = subspaces.own_residuals(problem.rows, labels)
+    outliers |= subspaces.unexplained(problem.rows, labels, distances)
+    energy = subspaces.energy(problem.rows, labels)
     share = float(distances.sum(dtype=np.float64)) / energy if energy > 0 else 0.0
     return Solution(
         x=labels,
@@ -245,7 +254,7 @@ def _k_means(problem: SubspaceClustering) -> Solution:
     from sklearn.cluster import KMeans
 
     model = KMeans(problem.n_clusters, n_init=10, random_state=0)
-    return finish(problem, model.fit_predict(problem.X).astype(np.int64))
+    return finish(problem, model.fit_predict(problem.rows[:]).astype(np.int64))
 
 
 def _disagreement(labels: np.ndarray, reference: np.ndarray) -> float:

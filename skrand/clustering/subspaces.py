@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 from scipy.linalg import eigh, svd
 from scipy.optimize import linear_sum_assignment
 from scipy.special import betainccinv
 
-__all__ = ["Subspaces", "choose_dimension", "unit_rows"]
+__all__ = ["Rows", "Subspaces", "UnitRows", "choose_dimension", "unit_rows"]
 
-#: Entries of a block of rows times all bases: bounds the memory of an assignment to a few times it.
+#: Entries of a block of rows and of its products with all bases: bounds the memory of an assignment
+#: to a few times it.
 _BLOCK = 2**21
 
 #: Rows whose products are added up at a time.
@@ -25,9 +27,52 @@ _LEVEL = 0.01
 
 def unit_rows(X: np.ndarray) -> np.ndarray:
     """Return the rows divided by their lengths; rows of zeros stay."""
-    lengths = np.sqrt(np.einsum("ij,ij->i", X, X, dtype=np.float64))
-    lengths[lengths == 0] = 1.0
-    return X / lengths[:, None].astype(X.dtype)
+    return UnitRows(X)[:]
+
+
+class UnitRows:
+    """The rows of an array, divided by their lengths as they are read; rows of zeros stay.
+
+    Indexing by rows gives an array, as it does for an array. No more of them is held than is read,
+    so that the array may be a memory map.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, D)
+        Rows.
+
+    Attributes
+    ----------
+    zero : ndarray of shape (n,)
+        Mask of the rows of zeros.
+    """
+
+    def __init__(self, X: np.ndarray) -> None:
+        self._X = X
+        lengths = np.sqrt(np.einsum("ij,ij->i", X, X, dtype=np.float64))
+        self.zero = lengths == 0
+        lengths[self.zero] = 1.0
+        self._lengths = lengths.astype(X.dtype, copy=False)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of rows and of features."""
+        return self._X.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the entries."""
+        return self._X.dtype
+
+    def __len__(self) -> int:
+        return len(self._X)
+
+    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
+        return self._X[rows] / self._lengths[rows, None]
+
+
+#: What is read row by row.
+Rows: TypeAlias = np.ndarray | UnitRows
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +93,7 @@ class Subspaces:
     @classmethod
     def fit(
         cls,
-        X: np.ndarray,
+        X: Rows,
         labels: np.ndarray,
         n_clusters: int,
         dims: int | tuple[int, ...] | None = None,
@@ -59,8 +104,8 @@ class Subspaces:
 
         Parameters
         ----------
-        X : ndarray of shape (n, D)
-            Rows.
+        X : ndarray or UnitRows of shape (n, D)
+            Rows, read in blocks here and in the methods below.
         labels : ndarray of shape (n,)
             From 0 to n_clusters - 1; others are passed over. A label without rows gets the
             subspace {0}.
@@ -79,7 +124,7 @@ class Subspaces:
         for k in range(n_clusters):
             rows = order[starts[k] : starts[k + 1]]
             if means is not None and len(rows):
-                means[k] = X[rows].mean(axis=0, dtype=np.float64)
+                means[k] = _mean(X, rows)
             centre = None if means is None else means[k]
             most = max(dims) if isinstance(dims, tuple) else dims
             U, s = _group_directions(X, rows, centre, most)
@@ -100,21 +145,21 @@ class Subspaces:
         """Dimension of each subspace."""
         return np.array([U.shape[1] for U in self.bases], dtype=np.int64)
 
-    def residuals(self, X: np.ndarray) -> np.ndarray:
+    def residuals(self, X: Rows) -> np.ndarray:
         """Return the squared distance of each row to each subspace, of shape (n, K)."""
         out = np.empty((len(X), len(self.bases)), dtype=X.dtype)
         for rows in self._blocks(len(X)):
             out[rows] = self._residuals(X[rows])
         return out
 
-    def assign(self, X: np.ndarray) -> np.ndarray:
+    def assign(self, X: Rows) -> np.ndarray:
         """Return the number of the nearest subspace for each row."""
         out = np.empty(len(X), dtype=np.int64)
         for rows in self._blocks(len(X)):
             out[rows] = self._residuals(X[rows]).argmin(axis=1)
         return out
 
-    def nearest(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def nearest(self, X: Rows) -> tuple[np.ndarray, np.ndarray]:
         """Return the nearest subspace and the squared distance to it for each row."""
         labels = np.empty(len(X), dtype=np.int64)
         distances = np.empty(len(X), dtype=X.dtype)
@@ -124,7 +169,7 @@ class Subspaces:
             distances[rows] = block.min(axis=1)
         return labels, distances
 
-    def own_residuals(self, X: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    def own_residuals(self, X: Rows, labels: np.ndarray) -> np.ndarray:
         """Return the squared distance of each row to the subspace of its label.
 
         Computed from the difference itself: small distances keep their digits.
@@ -138,7 +183,7 @@ class Subspaces:
                 out[part] = np.einsum("ij,ij->i", difference, difference)
         return out
 
-    def unexplained(self, X: np.ndarray, labels: np.ndarray, distances: np.ndarray) -> np.ndarray:
+    def unexplained(self, X: Rows, labels: np.ndarray, distances: np.ndarray) -> np.ndarray:
         """Return the mask of the rows that no subspace explains better than a random direction.
 
         The share of a random direction's energy in a subspace of dimension d of R^D has the
@@ -148,7 +193,7 @@ class Subspaces:
 
         Parameters
         ----------
-        X : ndarray of shape (n, D)
+        X : ndarray or UnitRows of shape (n, D)
             Rows.
         labels : ndarray of shape (n,)
             The subspace of each; negative ones are not tested.
@@ -163,20 +208,23 @@ class Subspaces:
         some = (d > 0) & (d < D)
         bars[some] = betainccinv(d[some] / 2, (D - d[some]) / 2, _LEVEL / len(d))
         tested = np.flatnonzero((labels >= 0) & (bars[labels] < 0.5))
-        lengths = np.einsum("ij,ij->i", X, X, dtype=np.float64)[tested]
-        inside = lengths - distances[tested]
-        out[tested] = (inside <= bars[labels[tested]] * lengths) & (lengths > 0)
+        for start in range(0, len(tested), _ROWS):
+            some = tested[start : start + _ROWS]
+            part = X[some]
+            lengths = np.einsum("ij,ij->i", part, part, dtype=np.float64)
+            inside = lengths - distances[some]
+            out[some] = (inside <= bars[labels[some]] * lengths) & (lengths > 0)
         return out
 
-    def energy(self, X: np.ndarray, labels: np.ndarray) -> float:
+    def energy(self, X: Rows, labels: np.ndarray) -> float:
         """Return the sum of squared lengths, after the subtraction of the means if there are any.
 
         What :meth:`own_residuals` sums to if all subspaces were points.
         """
-        if self.means is None:
-            return float(np.einsum("ij,ij->", X, X, dtype=np.float64))
-        centred = X - X.mean(axis=0, dtype=np.float64).astype(X.dtype)
-        return float(np.einsum("ij,ij->", centred, centred, dtype=np.float64))
+        rows = np.arange(len(X))
+        centre = X.dtype.type(0) if self.means is None else _mean(X, rows).astype(X.dtype)
+        moved = (part - centre for part in _parts(X, rows))
+        return sum(float(np.einsum("ij,ij->", part, part, dtype=np.float64)) for part in moved)
 
     def coordinates(self, X: np.ndarray, k: int) -> np.ndarray:
         """Return the coordinates of rows in the basis of subspace k."""
@@ -210,9 +258,20 @@ class Subspaces:
         return np.maximum(out, 0, out=out)
 
     def _blocks(self, n: int) -> Iterator[slice]:
-        step = max(1, _BLOCK // max(1, len(self.bases) + self._stacked[0].shape[1]))
+        step = max(1, _BLOCK // max(1, len(self.bases) + sum(self._stacked[0].shape)))
         for start in range(0, n, step):
             yield slice(start, start + step)
+
+
+def _parts(X: Rows, rows: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield some rows, a block at a time."""
+    for start in range(0, len(rows), _ROWS):
+        yield X[rows[start : start + _ROWS]]
+
+
+def _mean(X: Rows, rows: np.ndarray) -> np.ndarray:
+    """Return the mean of some rows, in float64."""
+    return sum(part.sum(axis=0, dtype=np.float64) for part in _parts(X, rows)) / len(rows)
 
 
 def _match_dimensions(spectra: list[np.ndarray], dims: tuple[int, ...]) -> list[int]:
@@ -230,24 +289,22 @@ def principal_directions(X: np.ndarray, dim: int | None) -> tuple[np.ndarray, np
 
 
 def _group_directions(
-    X: np.ndarray, rows: np.ndarray, centre: np.ndarray | None, dim: int | None
+    X: Rows, rows: np.ndarray, centre: np.ndarray | None, dim: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return :func:`principal_directions` of some rows of X, less a centre, copied in blocks."""
     n, D = len(rows), X.shape[1]
     if n == 0:
         return np.zeros((D, 0), dtype=X.dtype), np.zeros(0)
 
-    def part(some: np.ndarray) -> np.ndarray:
-        block = X[some] if centre is None else X[some] - centre
-        return block.astype(np.float64, copy=False)
+    def centred(part: np.ndarray) -> np.ndarray:
+        return (part if centre is None else part - centre).astype(np.float64, copy=False)
 
     if n < 2 * D:
-        _, s, Vt = svd(part(rows), full_matrices=False, check_finite=False)
+        _, s, Vt = svd(centred(X[rows]), full_matrices=False, check_finite=False)
         V = Vt.T
     else:
         gram = np.zeros((D, D))
-        for start in range(0, n, _ROWS):
-            block = part(rows[start : start + _ROWS])
+        for block in map(centred, _parts(X, rows)):
             gram += block.T @ block
         # The square loses half the digits of small singular values; these matter to nobody here.
         w, V = eigh(gram, check_finite=False)
@@ -313,21 +370,21 @@ class SubspaceStream:
     factors: list[np.ndarray]
 
     @classmethod
-    def start(cls, X: np.ndarray, labels: np.ndarray, subspaces: Subspaces) -> SubspaceStream:
+    def start(cls, X: Rows, labels: np.ndarray, subspaces: Subspaces) -> SubspaceStream:
         """Begin with the energy of the rows along the bases of their subspaces."""
         factors = []
         for k, U in enumerate(subspaces.bases):
             rows = np.flatnonzero(labels == k)
             gram = np.zeros((U.shape[1], U.shape[1]))
-            for start in range(0, len(rows), _ROWS):
-                along = subspaces.coordinates(X[rows[start : start + _ROWS]], k)
+            for part in _parts(X, rows):
+                along = subspaces.coordinates(part, k)
                 gram += along.T @ along
             w, V = eigh(gram)
             factors.append((np.sqrt(np.maximum(w, 0.0))[:, None] * (U @ V).T).astype(X.dtype))
         counts = np.bincount(labels, minlength=len(factors))
         return cls(counts, subspaces.means, factors)
 
-    def add(self, X: np.ndarray, labels: np.ndarray) -> SubspaceStream:
+    def add(self, X: Rows, labels: np.ndarray) -> SubspaceStream:
         """Return the stream with further labelled rows."""
         counts = self.counts + np.bincount(labels, minlength=len(self.counts))
         means = None if self.means is None else self.means.copy()

@@ -253,19 +253,28 @@ def test_memory_does_not_grow_with_the_square(solver):
     assert peak <= 6 * block * n * 4 < n * n * 4
 
 
-def test_memory_beyond_the_scaled_rows_is_some_blocks():
-    X, _ = make_union_of_subspaces(60000, 50, dims=3, n_clusters=2, noise=0.1, random_state=0)
-    X = X.astype(np.float32)
-    model = SubspaceClusterer(2, solver=Sampled(n_samples=100), random_state=0)
-    model.fit(X[:1000])
+@pytest.mark.parametrize("affine", [False, True])
+@pytest.mark.parametrize("solver", [Sampled(n_samples=100), Auto(max_samples=100)])
+def test_memory_maps_are_read_in_blocks(tmp_path, solver, affine):
+    X, y = make_union_of_subspaces(
+        200_000, 64, dims=3, n_clusters=2, noise=0.1, offset=affine, random_state=0
+    )
+    np.save(tmp_path / "rows.npy", X.astype(np.float32))
+    del X
+    X = np.load(tmp_path / "rows.npy", mmap_mode="r")
+    model = SubspaceClusterer(2, solver=solver, affine=affine, random_state=0).fit(X[:1000])
     tracemalloc.start()
     try:
         model.fit(X)
+        distances = model.transform(X)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    # The scaled rows are one copy of X; a group of them in float64 alone would be another.
-    assert peak < 1.8 * X.nbytes
+    # A group of the rows in float64 alone would be as much as X.
+    assert peak < 0.4 * X.nbytes
+    assert clustering_accuracy(y, model.labels_) > 0.999
+    np.testing.assert_array_equal(distances.argmin(axis=1), model.labels_)
+    np.testing.assert_array_equal(clone(model).fit(np.array(X)).labels_, model.labels_)
 
 
 def test_memory_guard_names_the_way_out(union):

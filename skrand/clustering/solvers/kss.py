@@ -7,7 +7,7 @@ import numpy as np
 from skrand._validation import check_integer
 from skrand.base import Monitor, Solution, Solver
 from skrand.clustering.problem import SubspaceClustering, finish
-from skrand.clustering.subspaces import Subspaces, choose_dimension, principal_directions
+from skrand.clustering.subspaces import Rows, Subspaces, choose_dimension, principal_directions
 from skrand.linalg.threads import single_threaded_blas
 
 __all__ = ["KSS", "descend", "neighbourhood_start"]
@@ -104,7 +104,7 @@ def descend(
     problem: SubspaceClustering, subspaces: Subspaces, max_iter: int, monitor: Monitor
 ) -> tuple[np.ndarray, Subspaces, float, int, bool, bool]:
     """Assign and refit until no label changes; the dimensions stay."""
-    X = problem.X
+    X = problem.rows
     # A group without rows has no dimension yet.
     dims = tuple(int(d) or int(subspaces.dims.max()) for d in subspaces.dims)
     labels, distances = subspaces.nearest(X)
@@ -141,7 +141,7 @@ def _fill_empty(labels: np.ndarray, distances: np.ndarray, K: int) -> np.ndarray
 
 def neighbourhood_start(problem: SubspaceClustering, K: int, rng: np.random.Generator) -> Subspaces:
     """Span subspaces by K rows and their neighbours, each far from the subspaces before."""
-    X, rows = problem.X, problem.directions
+    X, rows = problem.rows, problem.directions
     dims = problem.subspace_dim
     if dims is None:
         dims = max(1, _rank(X) // K)
@@ -163,7 +163,7 @@ def neighbourhood_start(problem: SubspaceClustering, K: int, rng: np.random.Gene
     return chosen
 
 
-def _rank(X: np.ndarray) -> int:
+def _rank(X: Rows) -> int:
     """Return how many directions the rows have above the noise, seen on at most 5000 of them."""
     part = X[:: max(1, len(X) // 5000)].astype(np.float64)
     s = np.linalg.svd(part, compute_uv=False)

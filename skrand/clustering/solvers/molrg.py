@@ -85,7 +85,7 @@ class MoLRG(Solver):
         labels = problem.initial
         K = problem.n_clusters or int(labels.max()) + 1
         problem = replace(problem, n_clusters=K)
-        rows = (problem.directions if problem.affine else problem.X).astype(np.float64)
+        rows = (problem.directions if problem.affine else problem.rows[:]).astype(np.float64)
         dims = self._dims(problem, rng, rows.shape[1])
 
         def report(iteration: int, value: float, gain: float, model: LowRankGaussians) -> bool:

@@ -83,12 +83,12 @@ class Sampled(Solver):
         start = base.solve(part, rng=rng, callback=monitor)
         subspaces: Subspaces = start.extra["subspaces"]
         with single_threaded_blas():
-            labels, _ = subspaces.nearest(problem.X)
+            labels, _ = subspaces.nearest(problem.rows)
             problem.oracles["passes"] += 1
             for _ in range(refits if count < n else 0):
                 # Dimensions are told anew: a stray row in a sample is a direction of its own.
                 subspaces = problem.subspaces(labels, len(subspaces.bases))
-                labels, _ = subspaces.nearest(problem.X)
+                labels, _ = subspaces.nearest(problem.rows)
                 problem.oracles["passes"] += 1
             told = ("eigenvalues", "eigengap", "n_components")
             solution = finish(
