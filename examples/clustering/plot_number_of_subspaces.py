@@ -3,7 +3,7 @@ How many subspaces
 ==================
 
 The normalised graph of rows near K subspaces has K eigenvalues near 1. Their plain gaps mislead
-where noise lowers all of them; the gap relative to what is left, ``(v_k - v_(k+1)) / (1 -
+where noise lowers all of them; the gap relative to what is left, ``(v_k - v_(k+1)) / max(0.01, 1 -
 v_(k+1))``, is what ``n_clusters="auto"`` looks for. It tries graphs of several densities and takes
 the clearest answer.
 

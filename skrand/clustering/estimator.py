@@ -135,7 +135,8 @@ class SubspaceClusterer(
     eigenvalues_ : ndarray or None
         The largest ones of the normalised graph, one more than there are groups.
     eigengap_ : float or None
-        Relative gap after the last group's eigenvalue; 1 if the groups are components.
+        Relative gap after the last group's eigenvalue; 1 if the groups are components that do not
+        easily fall into parts.
     n_components_graph_ : int or None
         Connected components of the graph.
     outlier_mask_ : ndarray of shape (n_samples,)

@@ -31,6 +31,9 @@ __all__ = [
 
 _STARTS = 10
 
+#: Eigenvalues as near to 1 as this are those of components: a few weak links do not join two.
+_APART = 0.01
+
 
 @dataclass(frozen=True, eq=False)
 class Embedding:
@@ -179,9 +182,12 @@ def spectral_embedding(
 
 
 def relative_eigengap(values: np.ndarray) -> np.ndarray:
-    """Return ``(v_k - v_(k+1)) / (1 - v_(k+1))`` for each k: 1 where k components are apart."""
-    below = 1.0 - values[1:]
-    return np.where(below > 1e-6, (values[:-1] - values[1:]) / np.maximum(below, 1e-6), 0.0)
+    """Return ``(v_k - v_(k+1)) / max(0.01, 1 - v_(k+1))`` for each k.
+
+    It is 1 where k components are apart and none of them falls into parts easily. Without the least
+    denominator it would be 1, too, after the first of several eigenvalues of 0.999.
+    """
+    return (values[:-1] - values[1:]) / np.maximum(1.0 - values[1:], _APART)
 
 
 def round_embedding(V: np.ndarray, n_clusters: int, rng: np.random.Generator) -> np.ndarray:
