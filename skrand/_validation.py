@@ -22,6 +22,7 @@ __all__ = [
     "check_n_jobs",
     "check_numeric",
     "check_option",
+    "check_predictions",
     "check_real",
     "fail_parameter",
     "refuse_overflow",
@@ -206,3 +207,12 @@ def refuse_overflow(squares: np.ndarray | float, name: str = "X") -> None:
             f"The sums of squares of {name} are not finite: its entries, or the sample weights, "
             f"are too large. Divide them by a power of ten."
         )
+
+
+def check_predictions(y: np.ndarray) -> np.ndarray:
+    """Return predictions if they are finite: those of data larger than any number are not."""
+    if not np.isfinite(y).all():
+        raise ValueError(
+            f"Predictions are not finite: X is too large for them to be numbers of type {y.dtype}."
+        )
+    return y

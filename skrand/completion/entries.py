@@ -219,8 +219,8 @@ class LowRankEntryRegressor(RegressorMixin, LowRankModel):
                 raise ValueError(f"sample_weight must have shape {y.shape}. Got {weights.shape}.")
             if weights.min() < 0 or weights.max() == 0:
                 raise ValueError("sample_weight must be non-negative, and not all zero.")
-            check_magnitude(weights, "sample_weight")
-            least = np.finfo(np.float64).tiny / np.finfo(np.float64).eps
+            check_magnitude(weights, "sample_weight", dtype=dtype)
+            least = float(np.finfo(dtype).tiny / np.finfo(dtype).eps)
             if weights.max() < least:
                 raise ValueError(
                     f"sample_weight must have an entry of at least {least:.1e}, below which "

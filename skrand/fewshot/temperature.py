@@ -28,4 +28,5 @@ def scatter_temperature(problem: TransductiveLabelling, M: np.ndarray) -> float:
     R = X - (sums / counts[:, None])[nearest]
     G = R @ R.T if len(R) < R.shape[1] else R.T @ R
     trace = float(np.trace(G))
-    return 4.0 * float((G * G).sum()) / (trace * len(R)) if trace > 0 else 1.0
+    # The fourth powers of large data would overflow.
+    return 4.0 * float(((G / trace) ** 2).sum()) * (trace / len(R)) if trace > 0 else 1.0

@@ -211,8 +211,10 @@ def orthonormalise(
     """
     N = factor.scale[:, None] * factor.right(np.eye(factor.rank))
     gram, step = matrix.preconditioned_gram(N, target, x)
-    gram += ridge * (N.T @ N)
-    step -= ridge * (N.T @ x)
+    # The root first: squares of coefficients as large as 1e160 would overflow.
+    ridge_rows = np.sqrt(ridge) * N
+    gram += ridge_rows.T @ ridge_rows
+    step -= ridge_rows.T @ (np.sqrt(ridge) * x)
     R, rcond = cholesky(gram)
     if not rcond > _ORTHONORMAL_ENOUGH:
         return None
@@ -370,7 +372,7 @@ def solution(
             "rank": factor.rank,
             "condition": factor.condition,
             "residual_norm": np.sqrt(squares),
-            "objective": squares + problem.ridge * (x**2).sum(axis=0),
+            "objective": squares + ((np.sqrt(problem.ridge) * x) ** 2).sum(axis=0),
             **extra,
         },
     )

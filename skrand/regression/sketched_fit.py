@@ -15,6 +15,7 @@ from skrand._validation import (
     check_magnitude,
     check_numeric,
     check_option,
+    check_predictions,
     check_real,
     fail_parameter,
 )
@@ -122,6 +123,11 @@ class SketchedFit(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
         else:
             self._fit_sketch(estimator, X, y, size, random)
         self.coef_ = self.estimator_.coef_
+        if not (np.isfinite(self.coef_).all() and np.isfinite(self.intercept_).all()):
+            raise ValueError(
+                f"{type(estimator).__name__} returned coefficients that are not finite: scale the "
+                "columns of X."
+            )
         return self
 
     def predict(self, X: MatrixLike) -> Any:
@@ -138,7 +144,8 @@ class SketchedFit(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
-        return X @ self.coef_.T + self.intercept_
+        with np.errstate(over="ignore", invalid="ignore"):
+            return check_predictions(X @ self.coef_.T + self.intercept_)
 
     def _size(self, n_features: Any) -> Any:
         if isinstance(self.sketch_size, float):

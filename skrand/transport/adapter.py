@@ -138,6 +138,11 @@ class OTAdapter(MetaEstimatorMixin, BaseEstimator):
         """Return the estimator's score for labelled target points."""
         return self._inner().score(self._moved(X), y)
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags
+
     def _inner(self) -> Any:
         check_is_fitted(self, "estimator_")
         return self.estimator_

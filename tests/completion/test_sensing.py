@@ -385,7 +385,9 @@ def test_callbacks_see_usable_estimators_and_can_stop(solver):
 
     model = MatrixSensingRegressor(2, matrix_shape=(8, 8), solver=solver, random_state=0)
     model.set_callbacks(Stop())
-    with pytest.warns(ConvergenceWarning, match=r"in 1 iterations .* A callback asked it to stop\."):
+    with pytest.warns(
+        ConvergenceWarning, match=r"in 1 iterations .* A callback asked it to stop\."
+    ):
         model.fit(A, y)
     assert scores[0] == pytest.approx(model.score(A, y))
 

@@ -200,6 +200,8 @@ def _call(function, X, **arguments):
         for text in ("invalid value encountered in reduce", "overflow encountered in cast"):
             warnings.filterwarnings("ignore", text, RuntimeWarning)
         warnings.filterwarnings("ignore", category=RuntimeWarning, module="sklearn")
+        # The conjugate gradients that scikit-learn's Ridge takes from SciPy.
+        warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"scipy.*\._isolve\.")
         warnings.simplefilter("always", LinAlgWarning)
         try:
             result = function(X, **arguments)

@@ -131,3 +131,81 @@ def test_a_projection_that_overflows_is_refused(kind, form, dtype):
     model = skrand.SketchTransformer(8, kind=kind, random_state=0).fit(X)
     with pytest.raises(ValueError, match=r"raised to the power of 1 in float.*Divide X"):
         model.transform(X)
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
+@pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
+def test_coefficients_of_a_wrapped_model_that_are_not_finite():
+    X, y = data()
+    model = skrand.SketchedFit(sketch="sample", sketch_size=8, random_state=0)
+    # The squares are finite, but not their products, which scikit-learn's Ridge forms.
+    with pytest.raises(ValueError, match="Ridge returned coefficients that are not finite"):
+        model.fit(sp.csr_array(X * [1e104, 1e130, 1.0, 1e-60]), y)
+
+
+@pytest.mark.filterwarnings("ignore::skrand.exceptions.RankWarning")
+def test_coefficients_whose_squares_overflow():
+    X, y = data(5, 30)
+    X[:, :15] *= 1e-250
+    model = skrand.SketchedRegressor(fit_intercept=False).fit(sp.csr_array(1e-20 * X), y)
+    assert np.isfinite(model.coef_).all()
+    X, y = data(40, 3)
+    model = skrand.SketchedRegressor(solver="pne", random_state=0)
+    model.fit(X, y, sample_weight=np.full(40, 5e-324))
+    assert np.isfinite(model.coef_).all()
+
+
+@pytest.mark.parametrize("name", ["MatrixSensingRegressor", "SketchedFit"])
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_array])
+def test_predictions_that_overflow_are_refused(name, form):
+    X, y = data()
+    params = {"matrix_shape": (2, 2)} if name == "MatrixSensingRegressor" else {}
+    model = getattr(skrand, name)(**params).fit(X, 1e3 * y)
+    largest = np.finfo(np.float64).max * np.sign(model.coef_)[None]
+    with pytest.raises(ValueError, match="Predictions are not finite: X is too large"):
+        model.predict(form(largest))
+
+
+def test_targets_that_float32_does_not_hold():
+    X, y = data()
+    model = skrand.MatrixSensingRegressor(matrix_shape=(2, 2))
+    with pytest.raises(ValueError, match=r"y has an entry of magnitude .* convert it to float64"):
+        model.fit(X.astype(np.float32), 1e300 * y)
+
+
+def test_weights_that_float32_does_not_hold():
+    places, y = np.array([[0, 0], [1, 1]]), np.array([0.3, 0.8], dtype=np.float32)
+    model = skrand.LowRankEntryRegressor(alpha=0.1, random_state=0)
+    with pytest.raises(ValueError, match="sample_weight has an entry of magnitude"):
+        model.fit(places, y, sample_weight=[1e124, 1e-166])
+
+
+def test_a_scatter_whose_fourth_powers_overflow():
+    X, _ = data()
+    y = np.arange(len(X)) % 3 - 1
+    plain, large = (
+        skrand.TransductiveFewShot(preprocess=None).fit(scale * X, y) for scale in (1.0, 1e114)
+    )
+    np.testing.assert_allclose(large.label_distributions_, plain.label_distributions_, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["alpha-tim", "auto", "tim"])
+def test_no_query_at_all(name):
+    X, _ = data()
+    model = skrand.TransductiveFewShot(solver=name)
+    with pytest.warns(UserWarning, match="nothing to transduce"):
+        model.fit(X, np.arange(len(X)) % 2)
+    assert set(model.transduction_) == {0, 1}
+
+
+def test_queries_that_are_far_from_a_support_of_one_place():
+    rng = np.random.default_rng(0)
+    support = 1e9 + rng.standard_normal((5, 30))
+    model = skrand.TransductiveFewShot().fit(support, [-1, 0, 1, -1, 0])
+    assert np.isfinite(model.transduce(rng.standard_normal((3, 30)))).all()
+
+
+def test_an_adapter_needs_labels():
+    X, _ = data()
+    with pytest.raises(ValueError, match="requires y to be passed"):
+        skrand.OTAdapter().fit(X, None)

@@ -19,6 +19,7 @@ from skrand._validation import (
     check_magnitude,
     check_numeric,
     check_option,
+    check_predictions,
     check_real,
     fail_parameter,
 )
@@ -180,9 +181,11 @@ class MatrixSensingRegressor(SolverMixin, RegressorMixin, BaseEstimator):
             )
             check_magnitude(X, power=4)
         dtype = np.float32 if X.dtype == np.float32 else np.float64
+        # Before the conversion, which makes infinity of what float32 does not hold.
+        y = check_magnitude(check_numeric(y).astype(np.float64), "y", power=4, dtype=dtype)
         problem = MatrixSensing(
             A=X,
-            y=check_magnitude(check_numeric(y).astype(dtype, copy=False), "y", power=4),
+            y=y.astype(dtype, copy=False),
             matrix_shape=self._matrix_shape(X.shape[1], own_shape),
             rank=self.rank,
             symmetric=self.parameterization == "symmetric",
@@ -222,7 +225,8 @@ class MatrixSensingRegressor(SolverMixin, RegressorMixin, BaseEstimator):
                 f"X has {X.shape[1]} features, but MatrixSensingRegressor is expecting "
                 f"{self.n_features_in_} features as input."
             )
-        return X @ self.coef_ + self.intercept_
+        with np.errstate(over="ignore", invalid="ignore"):
+            return check_predictions(X @ self.coef_ + self.intercept_)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

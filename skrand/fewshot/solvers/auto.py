@@ -178,6 +178,8 @@ def source_shift(problem: TransductiveLabelling, F: np.ndarray) -> Shift:
         return Shift(np.zeros(len(difference), dtype=dtype), 1.0)
     shots = float(problem.shots.mean())
     share = 1.0 / (1.0 + (excess - 1.0) * (1.0 + shots * problem.n_classes / n))
+    # Sums over all rows are corrected for the support's weight: a smaller one drowns in rounding.
+    share = max(share, 1e-6)
     return Shift(((1.0 - 1.0 / excess) * difference).astype(dtype), share)
 
 

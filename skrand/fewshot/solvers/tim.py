@@ -180,7 +180,8 @@ class AlphaTIM(Solver):
             pq = softmax(-_distances(Q, M) / T, axis=1)
             n = max(1, len(Q))
             # Slopes of the entropy of labels less that of their mean, by the labels, then logits.
-            slope = alpha / (alpha - 1) / n * (pq.mean(axis=0) ** (alpha - 1) - pq ** (alpha - 1))
+            mean = pq.sum(axis=0) / n
+            slope = alpha / (alpha - 1) / n * (mean ** (alpha - 1) - pq ** (alpha - 1))
             slope = pq * (slope - (pq * slope).sum(axis=1, keepdims=True))
             known = supervision * (ps - Y) / len(S)
             gradient = (slope.T @ Q + known.T @ S) * (2 / T)
