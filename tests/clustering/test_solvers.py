@@ -71,6 +71,18 @@ def test_base_case_is_exact(solver, seed):
     np.testing.assert_array_equal(solution.extra["subspaces"].dims, 4)
 
 
+@pytest.mark.parametrize("seed", [9, 15, 25])
+def test_nearly_parallel_rows_find_their_subspace(seed):
+    """Two of them have links to each other, and for the rest to noise."""
+    X, y = make_union_of_subspaces(2000, 100, n_clusters=10, noise=0.1, random_state=seed)
+    problem = SubspaceClustering(X=X, normalize=True, n_clusters=10)
+    assert clustering_accuracy(y, SSCOMP(n_refits=0).solve(problem, rng=0).x) < 1.0
+    solution = SSCOMP().solve(problem, rng=0)
+    assert clustering_accuracy(y, solution.x) == 1.0
+    assert not solution.extra["outliers"].any()
+    np.testing.assert_array_equal(solution.extra["subspaces"].dims, 5)
+
+
 def test_least_squares_coefficients_are_those_of_each_row_alone():
     X, lam = rows(40), 0.7
     C = least_squares_representation(SubspaceClustering(X=X, n_clusters=5), lam, 39).toarray()
