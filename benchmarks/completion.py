@@ -25,14 +25,17 @@ import sys
 import time
 import types
 import warnings
+from functools import partial
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import check_array
 
 from skrand import LowRankCompleter, LowRankEntryRegressor
+from skrand._ext.completion import products
 from skrand.completion import MatrixCompletion
 from skrand.completion.alternation import CONJUGATE, EXACT, SKETCHED, start
+from skrand.completion.side import pad
 from skrand.completion.solvers import (
     AlternatingLeastSquares,
     AlternatingMinimisation,
@@ -276,8 +279,21 @@ def _ratings(table, data, X, y, alpha, large):
         )
 
 
+def gather(problem, rank):
+    """Read the factor's row of every entry, once by row and once by column, for one product."""
+    rng = np.random.default_rng(0)
+    factors = [pad(rng.standard_normal((n, rank)).astype(problem.dtype)) for n in problem.shape]
+    out = np.empty_like(problem.X.data)
+
+    def passes():
+        for side, mine, other in zip(problem.sides, factors, factors[::-1], strict=True):
+            products(side.indptr, side.indices, mine, other, out, 1)
+
+    return passes
+
+
 def linear(table, large):
-    """Time of a sweep by rank, at a fixed number of entries."""
+    """Time of a sweep by rank, at a fixed number of entries; and over that of reading factors."""
     n, count = (20_000, 2_000_000) if large else (4000, 400_000)
     rng = np.random.default_rng(0)
     places = np.unique(rng.integers(n * n, size=int(1.05 * count)))
@@ -286,26 +302,33 @@ def linear(table, large):
     X = sp.csr_array((values, (rows, columns)), shape=(n, n))
     inners = {"cg": CONJUGATE, "cholesky": EXACT, "sketch": SKETCHED}
     implicit = peer("implicit")
-    sides = [*inners, "implicit"] if implicit is not None else [*inners]
-    print(f"\n{f'sweep, {n} x {n}, {count} entries':34}" + "".join(f"{i:>10}" for i in sides))
+    sides = [*inners, "gather"] + ["implicit"] * (implicit is not None)
+    print(
+        f"\n{f'sweep, {n} x {n}, {count} entries':34}"
+        + "".join(f"{i:>10}" for i in sides)
+        + f"{'cg / gather':>15}"
+    )
     seconds = {}
     for k in (8, 16, 32, 64, 128):
         task = MatrixCompletion(X=X, rank=k, alpha=1.0, init="random")
         state, _ = start(task, np.random.default_rng(0))
-        for inner, mode in inners.items():
-            times = []
-            for _ in range(3):
-                begin = time.process_time()
-                for side in (0, 1):
-                    steps = 1 if inner == "cholesky" else 3
-                    state.half(side, 1.0, mode=mode, eta=1e-9, steps=steps)
-                times.append(time.process_time() - begin)
-            seconds[inner, k] = min(times)
+
+        def sweep(inner, state=state):
+            for side in (0, 1):
+                steps = 1 if inner == "cholesky" else 3
+                state.half(side, 1.0, mode=inners[inner], eta=1e-9, steps=steps)
+
+        calls = {inner: partial(sweep, inner) for inner in inners}
+        results = compare({**calls, "gather": gather(task, k)})
+        seconds |= {(side, k): min(times) for side, (_, times) in results.items()}
         if implicit is not None:
             seconds["implicit", k] = implicit_sweep(X, k)
-        print(f"rank {k:<29}" + "".join(f"{seconds[side, k]:10.3f}" for side in sides), flush=True)
         times = {side: seconds[side, k] for side in sides}
-        table.append({"table": "linear", "rank": k, "entries": count, "seconds": times})
+        over = times["cg"] / times["gather"]
+        figures = "".join(f"{seconds:10.4f}" for seconds in times.values())
+        print(f"rank {k:<29}{figures}{over:15.2f}", flush=True)
+        row = {"table": "linear", "rank": k, "entries": count, "seconds": times}
+        table.append({**row, "cg_over_gather": over})
     for low, high in ((16, 64), (32, 128)):
         ratio = seconds["cg", high] / seconds["cg", low]
         print(f"time at rank {high} over that at {low}: {ratio:.2f}")

@@ -18,6 +18,16 @@ SKRAND_COMPLETION_INLINE REAL NAME(dot)(const REAL *a, const REAL *b, ptrdiff_t 
     return part[0];
 }
 
+/* The same in float64, for what steps and tests for the end depend on. */
+SKRAND_COMPLETION_INLINE double NAME(inner)(const REAL *a, const REAL *b, ptrdiff_t q)
+{
+    double part[4] = {0};
+    for (ptrdiff_t j = 0; j < q; j += 4)
+        for (ptrdiff_t l = 0; l < 4; l++)
+            part[l] += (double) a[j + l] * (double) b[j + l];
+    return (part[0] + part[1]) + (part[2] + part[3]);
+}
+
 SKRAND_COMPLETION_INLINE void NAME(axpy)(REAL s, const REAL *a, REAL *__restrict y, ptrdiff_t q)
 {
     for (ptrdiff_t j = 0; j < q; j += LANES)
@@ -25,29 +35,65 @@ SKRAND_COMPLETION_INLINE void NAME(axpy)(REAL s, const REAL *a, REAL *__restrict
             y[j + l] += s * a[j + l];
 }
 
-/* y = tile^T (w * (tile p)), one pass over the tile; four rows at a time spare loads of y. */
+/* Vectors whose sums wait for nothing but themselves: `rows`, 4 or 8, products at a time, each with
+ * the bits of dot. Written with vectors as compilers do not see it through loops. */
+SKRAND_COMPLETION_INLINE void NAME(dots)(
+    const REAL *tile, ptrdiff_t rows, const REAL *p, ptrdiff_t q, REAL *out)
+{
+#if SKRAND_COMPLETION_VECTORS
+    typedef REAL vector __attribute__((vector_size(32), aligned(sizeof(REAL)), may_alias));
+    typedef REAL four __attribute__((vector_size(4 * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
+    vector part[8] = {0};
+    for (ptrdiff_t j = 0; j < q; j += LANES) {
+        vector factor = *(const vector *) (p + j);
+        for (ptrdiff_t i = 0; i < rows; i++)
+            part[i] += *(const vector *) (tile + i * q + j) * factor;
+    }
+    for (ptrdiff_t i = 0; i < rows; i += 4) {
+        four a = FOLD(part[i]), b = FOLD(part[i + 1]), c = FOLD(part[i + 2]), d = FOLD(part[i + 3]);
+        a = __builtin_shufflevector(a, b, 0, 1, 4, 5) + __builtin_shufflevector(a, b, 2, 3, 6, 7);
+        c = __builtin_shufflevector(c, d, 0, 1, 4, 5) + __builtin_shufflevector(c, d, 2, 3, 6, 7);
+        *(four *) (out + i) =
+            __builtin_shufflevector(a, c, 0, 2, 4, 6) + __builtin_shufflevector(a, c, 1, 3, 5, 7);
+    }
+#else
+    for (ptrdiff_t i = 0; i < rows; i++)
+        out[i] = NAME(dot)(tile + i * q, p, q);
+#endif
+}
+
+/* Lane l of the sum of `rows`, 4 or 8, rows of the tile times s, in pairs. */
+#define SUM_OF_ROWS(t, s)                                                                          \
+    (((s)[0] * (t)[0] + (s)[1] * (t)[q]) + ((s)[2] * (t)[2 * q] + (s)[3] * (t)[3 * q]))
+
+/* y += tile^T (w * (tile p)) for 4 or 8 rows of the tile, of which n are not of zeros. */
+SKRAND_COMPLETION_INLINE void NAME(normal_block)(
+    const REAL *tile, ptrdiff_t rows, const REAL *w, const REAL *p, ptrdiff_t n, ptrdiff_t q,
+    REAL *__restrict y)
+{
+    REAL s[8];
+    NAME(dots)(tile, rows, p, q, s);
+    for (ptrdiff_t i = 0; w && i < rows && i < n; i++)
+        s[i] *= w[i];
+    for (ptrdiff_t j = 0; j < q; j += LANES)
+        for (ptrdiff_t l = 0; l < LANES; l++) {
+            const REAL *t = tile + j + l;
+            REAL sum = SUM_OF_ROWS(t, s);
+            y[j + l] += rows == 8 ? sum + SUM_OF_ROWS(t + 4 * q, s + 4) : sum;
+        }
+}
+
+/* y = tile^T (w * (tile p)), one pass over the tile. */
 SKRAND_COMPLETION_INLINE void NAME(normal_product)(
     const REAL *tile, const REAL *w, const REAL *p, ptrdiff_t n, ptrdiff_t q, REAL *__restrict y)
 {
-    ptrdiff_t e = 0;
     memset(y, 0, (size_t) q * sizeof(REAL));
-    for (; e + 4 <= n; e += 4) {
-        const REAL *t0 = tile + e * q, *t1 = t0 + q, *t2 = t1 + q, *t3 = t2 + q;
-        REAL s0 = NAME(dot)(t0, p, q), s1 = NAME(dot)(t1, p, q);
-        REAL s2 = NAME(dot)(t2, p, q), s3 = NAME(dot)(t3, p, q);
-        if (w) {
-            s0 *= w[e];
-            s1 *= w[e + 1];
-            s2 *= w[e + 2];
-            s3 *= w[e + 3];
-        }
-        for (ptrdiff_t j = 0; j < q; j += LANES)
-            for (ptrdiff_t l = 0; l < LANES; l++)
-                y[j + l] += (s0 * t0[j + l] + s1 * t1[j + l]) + (s2 * t2[j + l] + s3 * t3[j + l]);
-    }
-    for (; e < n; e++) {
-        REAL s = NAME(dot)(tile + e * q, p, q);
-        NAME(axpy)(w ? w[e] * s : s, tile + e * q, y, q);
+    for (ptrdiff_t e = 0; e < n; e += 8) {
+        const REAL *weight = w ? w + e : NULL;
+        if (n - e > 4)
+            NAME(normal_block)(tile + e * q, 8, weight, p, n - e, q, y);
+        else
+            NAME(normal_block)(tile + e * q, 4, weight, p, n - e, q, y);
     }
 }
 
@@ -113,6 +159,30 @@ SKRAND_COMPLETION_INLINE void NAME(substitute)(
     }
 }
 
+/* As misfit, for 4 or 8 rows of the tile, of which n are not of zeros: adds to g and r. */
+SKRAND_COMPLETION_INLINE double NAME(misfit_block)(
+    const REAL *tile, ptrdiff_t rows, const REAL *w, const REAL *b, const REAL *x, ptrdiff_t n,
+    ptrdiff_t q, REAL *e, REAL *__restrict g, REAL *__restrict r)
+{
+    REAL s[8], pull[8] = {0}, whole[8] = {0};
+    double loss = 0;
+    NAME(dots)(tile, rows, x, q, s);
+    for (ptrdiff_t i = 0; i < rows && i < n; i++) {
+        e[i] = b[i] - s[i];
+        pull[i] = w ? w[i] * e[i] : e[i];
+        whole[i] = w ? w[i] * b[i] : b[i];
+        loss += (double) pull[i] * (double) e[i];
+    }
+    for (ptrdiff_t j = 0; j < q; j += LANES)
+        for (ptrdiff_t l = 0; l < LANES; l++) {
+            const REAL *t = tile + j + l;
+            REAL down = SUM_OF_ROWS(t, pull), all = SUM_OF_ROWS(t, whole);
+            g[j + l] += rows == 8 ? down + SUM_OF_ROWS(t + 4 * q, pull + 4) : down;
+            r[j + l] += rows == 8 ? all + SUM_OF_ROWS(t + 4 * q, whole + 4) : all;
+        }
+    return loss;
+}
+
 /* e = b - tile x; returns the weighted sum of squares. Also g = tile^T w e - alpha x and the
  * squared norms of g and of tile^T w b, which g is to be compared with. */
 SKRAND_COMPLETION_INLINE double NAME(misfit)(
@@ -122,33 +192,16 @@ SKRAND_COMPLETION_INLINE double NAME(misfit)(
     double loss = 0;
     memset(g, 0, (size_t) q * sizeof(REAL));
     memset(r, 0, (size_t) q * sizeof(REAL));
-    /* Four rows at a time spare loads of g and r; a missing one is the last, with weights zero. */
-    for (ptrdiff_t i = 0; i < n; i += 4) {
-        const REAL *t[4];
-        REAL pull[4] = {0}, whole[4] = {0};
-        for (ptrdiff_t c = 0; c < 4; c++) {
-            ptrdiff_t k = i + c;
-            t[c] = tile + (k < n ? k : n - 1) * q;
-            if (k < n) {
-                e[k] = b[k] - NAME(dot)(t[c], x, q);
-                pull[c] = w ? w[k] * e[k] : e[k];
-                whole[c] = w ? w[k] * b[k] : b[k];
-                loss += (double) pull[c] * (double) e[k];
-            }
-        }
-        for (ptrdiff_t j = 0; j < q; j += LANES)
-            for (ptrdiff_t l = 0; l < LANES; l++) {
-                REAL t0 = t[0][j + l], t1 = t[1][j + l], t2 = t[2][j + l], t3 = t[3][j + l];
-                g[j + l] += (pull[0] * t0 + pull[1] * t1) + (pull[2] * t2 + pull[3] * t3);
-                r[j + l] += (whole[0] * t0 + whole[1] * t1) + (whole[2] * t2 + whole[3] * t3);
-            }
+    for (ptrdiff_t i = 0; i < n; i += 8) {
+        const REAL *weight = w ? w + i : NULL;
+        if (n - i > 4)
+            loss += NAME(misfit_block)(tile + i * q, 8, weight, b + i, x, n - i, q, e + i, g, r);
+        else
+            loss += NAME(misfit_block)(tile + i * q, 4, weight, b + i, x, n - i, q, e + i, g, r);
     }
-    *gradient = *size = 0;
-    for (ptrdiff_t j = 0; j < q; j++) {
-        g[j] -= alpha * x[j];
-        *gradient += (double) g[j] * (double) g[j];
-        *size += (double) r[j] * (double) r[j];
-    }
+    NAME(axpy)(-alpha, x, g, q);
+    *gradient = NAME(inner)(g, g, q);
+    *size = NAME(inner)(r, r, q);
     return loss;
 }
 
@@ -157,36 +210,33 @@ SKRAND_COMPLETION_INLINE void NAME(conjugate)(
     const REAL *tile, const REAL *w, const REAL *scale, REAL alpha, double eta, ptrdiff_t steps,
     ptrdiff_t n, ptrdiff_t q, REAL *g, REAL *d, REAL *p, REAL *y, REAL *z)
 {
-    double rho = 0, start = 0;
+    double rho, start;
     for (ptrdiff_t j = 0; j < q; j++) {
         z[j] = 1 / ((REAL) n * scale[j] + alpha);
         p[j] = z[j] * g[j];
-        rho += (double) p[j] * (double) g[j];
-        start += (double) g[j] * (double) g[j];
     }
+    rho = NAME(inner)(p, g, q);
+    start = NAME(inner)(g, g, q);
     for (ptrdiff_t step = 0; step < steps && rho > 0; step++) {
-        double curvature = 0, next = 0, left = 0;
+        double curvature, next;
         REAL a, beta;
         NAME(normal_product)(tile, w, p, n, q, y);
-        for (ptrdiff_t j = 0; j < q; j++) {
-            y[j] += alpha * p[j];
-            curvature += (double) p[j] * (double) y[j];
-        }
+        NAME(axpy)(alpha, p, y, q);
+        curvature = NAME(inner)(p, y, q);
         if (!(curvature > 0))
             return;
         a = (REAL) (rho / curvature);
-        for (ptrdiff_t j = 0; j < q; j++) {
-            d[j] += a * p[j];
-            g[j] -= a * y[j];
-            left += (double) g[j] * (double) g[j];
-            next += (double) g[j] * (double) g[j] * (double) z[j];
-        }
-        if (left <= eta * eta * start)
+        NAME(axpy)(a, p, d, q);
+        NAME(axpy)(-a, y, g, q);
+        if (NAME(inner)(g, g, q) <= eta * eta * start)
             return;
+        for (ptrdiff_t j = 0; j < q; j++)
+            y[j] = z[j] * g[j];
+        next = NAME(inner)(y, g, q);
         beta = (REAL) (next / rho);
         rho = next;
         for (ptrdiff_t j = 0; j < q; j++)
-            p[j] = z[j] * g[j] + beta * p[j];
+            p[j] = y[j] + beta * p[j];
     }
 }
 
@@ -229,7 +279,7 @@ SKRAND_COMPLETION_INLINE void NAME(sketched)(
     ptrdiff_t used, ptrdiff_t q, ptrdiff_t rows, REAL *g, REAL *d, REAL *p, REAL *y, REAL *z,
     REAL *pivots, REAL *sketch, REAL *G)
 {
-    double rho = 0, start = 0, trace = 0;
+    double rho, start, trace = 0;
     memset(sketch, 0, (size_t) (rows * q) * sizeof(REAL));
     for (ptrdiff_t i = 0; i < n; i++) {
         uint32_t random[4];
@@ -246,30 +296,24 @@ SKRAND_COMPLETION_INLINE void NAME(sketched)(
     NAME(factorise)(G, pivots, used, q, (REAL) (0.1 * EPSILON * trace));
     memcpy(p, g, (size_t) q * sizeof(REAL));
     NAME(substitute)(G, pivots, used, q, p);
-    for (ptrdiff_t j = 0; j < q; j++) {
-        rho += (double) p[j] * (double) g[j];
-        start += (double) g[j] * (double) g[j];
-    }
+    rho = NAME(inner)(p, g, q);
+    start = NAME(inner)(g, g, q);
     for (ptrdiff_t step = 0; step < steps && rho > 0; step++) {
-        double curvature = 0, next = 0, left = 0;
+        double curvature, next;
+        REAL a;
         NAME(normal_product)(tile, w, p, n, q, y);
-        for (ptrdiff_t j = 0; j < q; j++) {
-            y[j] += alpha * p[j];
-            curvature += (double) p[j] * (double) y[j];
-        }
+        NAME(axpy)(alpha, p, y, q);
+        curvature = NAME(inner)(p, y, q);
         if (!(curvature > 0))
             return;
-        for (ptrdiff_t j = 0; j < q; j++) {
-            d[j] += (REAL) (rho / curvature) * p[j];
-            g[j] -= (REAL) (rho / curvature) * y[j];
-            left += (double) g[j] * (double) g[j];
-        }
-        if (left <= eta * eta * start)
+        a = (REAL) (rho / curvature);
+        NAME(axpy)(a, p, d, q);
+        NAME(axpy)(-a, y, g, q);
+        if (NAME(inner)(g, g, q) <= eta * eta * start)
             return;
         memcpy(z, g, (size_t) q * sizeof(REAL));
         NAME(substitute)(G, pivots, used, q, z);
-        for (ptrdiff_t j = 0; j < q; j++)
-            next += (double) z[j] * (double) g[j];
+        next = NAME(inner)(z, g, q);
         for (ptrdiff_t j = 0; j < q; j++)
             p[j] = z[j] + (REAL) (next / rho) * p[j];
         rho = next;
@@ -284,7 +328,7 @@ static inline size_t NAME(space)(ptrdiff_t n, ptrdiff_t q, int mode)
     size_t square = exact ? (size_t) (side * side) : 0;
     if (mode == SKRAND_SKETCHED && n > SKRAND_SKETCH_ROWS * q)
         square += (size_t) (SKRAND_SKETCH_ROWS * q * q);
-    return (size_t) (n * (q + 5) + 8 * q) + square;
+    return (size_t) (n * (q + 5) + 11 * q) + square;
 }
 
 SKRAND_CLONES
@@ -293,14 +337,20 @@ static void NAME(solve_row)(
     const REAL *w, const REAL *fixed, const REAL *offset, REAL alpha, const REAL *scale, int mode,
     double eta, ptrdiff_t steps, REAL *x, double *loss, double *gradient, double *size, REAL *space)
 {
-    REAL *tile = space, *b = tile + n * q, *e = b + n, *y = e + n, *u = y + n, *inv = u + n;
+    /* The tile has rows of zeros up to a multiple of four. */
+    ptrdiff_t rows = (n + 3) / 4 * 4;
+    REAL *tile = space, *b = tile + rows * q, *e = b + n, *y = e + n, *u = y + n, *inv = u + n;
     REAL *g = inv + n, *d = g + q, *p = d + q, *v = p + q, *z = v + q, *r = z + q;
     REAL *pivots = r + q, *G = pivots + q;
     double trace = 0;
     for (ptrdiff_t i = 0; i < n; i++) {
-        memcpy(tile + i * q, fixed + index[i] * q, (size_t) q * sizeof(REAL));
+        const REAL *row = fixed + index[i] * q;
+        for (ptrdiff_t j = 0; j < q; j += LANES)
+            for (ptrdiff_t l = 0; l < LANES; l++)
+                tile[i * q + j + l] = row[j + l];
         b[i] = value[i] - offset[index[i]];
     }
+    memset(tile + n * q, 0, (size_t) ((rows - n) * q) * sizeof(REAL));
     *loss = NAME(misfit)(tile, w, b, x, alpha, n, q, e, g, r, gradient, size);
     if (mode == SKRAND_POSITIVE || mode == SKRAND_MEASURE_POSITIVE)
         /* At zero only an upward pull counts. */
@@ -395,4 +445,5 @@ static void NAME(row_adjoint)(
     }
 }
 
+#undef SUM_OF_ROWS
 #undef LANES

@@ -26,6 +26,13 @@ cdef extern from *:
     #define SKRAND_COMPLETION_INLINE static inline
     #endif
 
+    /* Both compilers have vectors and their shuffles, from some version on. */
+    #if defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 12)
+    #define SKRAND_COMPLETION_VECTORS 1
+    #else
+    #define SKRAND_COMPLETION_VECTORS 0
+    #endif
+
     /* How a row is solved. */
     #define SKRAND_MEASURE 0
     #define SKRAND_EXACT 1
@@ -43,17 +50,23 @@ cdef extern from *:
 
     #define REAL float
     #define EPSILON 5e-7
+    /* Four numbers of a vector's: the sums of its halves, or itself. */
+    #define FOLD(a) (__builtin_shufflevector(a, a, 0, 1, 2, 3)                                     \\
+                     + __builtin_shufflevector(a, a, 4, 5, 6, 7))
     #define NAME(x) skrand_completion_f_##x
     #include "completion.h"
     #undef REAL
     #undef EPSILON
+    #undef FOLD
     #undef NAME
     #define REAL double
     #define EPSILON 1e-15
+    #define FOLD(a) (a)
     #define NAME(x) skrand_completion_d_##x
     #include "completion.h"
     #undef REAL
     #undef EPSILON
+    #undef FOLD
     #undef NAME
     """
     const int SKRAND_MEASURE
