@@ -180,6 +180,8 @@ def powers(n: int, d: int, repeats: int) -> list[dict]:
                 times.append(time.process_time() - start)
             rows.append(
                 {
+                    "rows": n,
+                    "features": d,
                     "p": p,
                     "noise": noise,
                     "steps": model.n_iter_,

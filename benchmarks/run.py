@@ -1,22 +1,30 @@
-"""Run benchmarks one after the other and write ``benchmarks/results/NAME.json``.
+"""Run benchmarks in turn and write ``benchmarks/results/NAME.json``, and the figures of pages.
 
-    python benchmarks/run.py --all [--size quick|full]
-    python benchmarks/run.py regression transport [--size quick|full]
+    python benchmarks/run.py regression transport
+    python benchmarks/run.py --all
+    python benchmarks/run.py --all --size quick
 
 Each file holds what the script of that name wrote with ``--json`` and what it was made with: the
 script's arguments, seeds, date, model of the processor, threads, and versions of all packages that
-took part. ``quick`` takes some minutes in all; ``full`` has the shapes of the published pages and
-takes an hour or more. Ratios between rows of one file hold on a busy machine; its seconds do not.
+took part. ``verify.json`` is what ``skrand verify --all --json`` prints. After ``full``, the
+published size, figures of the documentation that come from these files are written anew (``python
+benchmarks/pages.py``). ``quick`` is for a look, takes some minutes in all, and leaves no files
+unless ``--results`` says where. Ratios between rows of one file hold on a busy machine; its seconds
+do not.
 """
 
 import argparse
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+import pages
+
 HERE = Path(__file__).parent
+RESULTS = HERE / "results"
 
 
 class Run(NamedTuple):
@@ -30,19 +38,22 @@ class Run(NamedTuple):
 RUNS = {
     "clustering": Run(["--only", "REAL", "--seeds", "1"], [], "0 up to the number of seeds"),
     "completion": Run(
-        ["recovery", "ratings", "linear", "imputers"],
-        ["--large"],
+        ["ratings", "imputers"],
+        ["recovery", "ratings", "million", "matrix", "linear", "imputers"],
         "0; trials: 0 up to their number",
     ),
     "fewshot": Run(["speed"], [], "1000 for tuning, 1 for scoring"),
     "lp_regression": Run(["--quick", "--repeats", "3"], [], "0"),
-    "manifold": Run(["density", "scaling", "linearize"], [], "0; density: 0 to 4"),
+    "manifold": Run(["density", "scaling"], [], "0; density: 0 to 4"),
     "regression": Run(["--quick"], [], "0"),
-    "sensing": Run(["--repeats", "1"], ["--large"], "0"),
+    "sensing": Run(["--repeats", "1"], [], "0"),
     "sketch": Run(["--quick"], [], "0"),
     "startup": Run(["--runs", "5"], [], "none: nothing is random"),
-    "stream": Run(["--rows", "500000"], [], "0"),
-    "transport": Run(["--repeats", "1"], ["--large"], "0"),
+    "stream": Run(["--rows", "500000"], ["--rows", "100000000"], "0"),
+    "transport": Run(
+        ["race", "--repeats", "1"], ["race", "passes", "sweeps", "memory", "--large"], "0"
+    ),
+    "verify": Run([], [], "with each claim"),
 }
 
 
@@ -71,16 +82,21 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(RUNS)}")
     parser.add_argument("--all", action="store_true", help="every benchmark")
-    parser.add_argument("--size", choices=["quick", "full"], default="quick")
-    parser.add_argument("--results", type=Path, default=HERE / "results", help="folder to write to")
+    parser.add_argument("--size", choices=["quick", "full"], default="full")
+    parser.add_argument("--results", type=Path, help="folder to write to")
     options = parser.parse_args()
     unknown = set(options.names) - RUNS.keys()
     if unknown or not (options.names or options.all):
         parser.error(f"name some of {', '.join(RUNS)}, or give --all")
     names = list(RUNS) if options.all else options.names
-    failed = [name for name in names if run(name, options.size, options.results)]
+    published = options.results is None and options.size == "full"
+    with tempfile.TemporaryDirectory() as nowhere:
+        results = RESULTS if published else options.results or Path(nowhere)
+        failed = [name for name in names if run(name, options.size, results)]
     for name in failed:
         print(f"{name} failed or exceeded a budget", file=sys.stderr)
+    if published:
+        pages.rewrite()
     return int(bool(failed))
 
 

@@ -18,7 +18,6 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -91,13 +90,20 @@ def run(way, X, y, chunks):
     return coef, fed - start, time.process_time() - fed
 
 
+def peak():
+    """Return the largest resident memory of this process so far, in MB; Linux."""
+    # Not getrusage: its maximum goes back to before exec, to the memory of the parent.
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))
+
+
 def memory(way, chunks):
     """Print how much the process grows, in MB, while the stream passes."""
     X, y = chunk()
     WAYS[way]().partial_fit(X[:1000], y[:1000])
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak()
     run(way, X, y, chunks)
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+    print(peak() - before)
 
 
 def main():

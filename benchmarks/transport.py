@@ -1,6 +1,7 @@
 """Time to a stated violation of both marginals, beside POT, regot and OTT; time of a pass; memory.
 
-``python benchmarks/transport.py [--passes | --memory] [--large] [--json FILE]``
+``python benchmarks/transport.py [PART ...] [--large] [--json FILE]``, where a part is one of race,
+passes, sweeps, memory; race alone by default.
 
 One thread, CPU time, medians; all sides of a row run in this process, in turn, and compile before.
 The violation of both marginals is recomputed in NumPy from the plan that each side returns, and a
@@ -8,10 +9,11 @@ side that misses 1e-8 gets no ratio. Costs are made before the clock starts. The
 is the error of <P, C>, from an answer to 1e-12. Network simplex (``emd``) solves the problem
 without regularisation; it is listed because it is often the better choice for a small one.
 
-``--passes`` times one iteration over all pairs, ``--memory`` peaks of resident memory, in a new
-process each. Peers that are not installed are named and left out: OTT, and mdot-tnt and geomloss,
-which need PyTorch, are not among the packages of ``skrand[test]``. mdot-tnt rounds its plan to the
-marginals; geomloss makes as many steps as its annealing has.
+"passes" times one iteration over all pairs, "sweeps" counts them by regularisation, "memory" has
+peaks of resident memory, in a new process each (Linux). Peers that are not installed are named and
+left out: OTT, and mdot-tnt and geomloss, which need PyTorch, are not among the packages of
+``skrand[test]``. mdot-tnt rounds its plan to the marginals; geomloss makes as many steps as its
+annealing has.
 """
 
 import os
@@ -299,6 +301,27 @@ def passes(options, table):
             print(f"{case:18}{name:30}{row['ns']:10.2f}{best / base:9.1f}", flush=True)
 
 
+def sweeps(options, table):
+    """Print and collect the sweeps of solver auto by regularisation; its clock does not matter."""
+    rng = np.random.default_rng(0)
+    pixels = [image.reshape(-1, 3) / 255 for image in load_sample_images().images]
+    share = uniform(1000)
+    costs = {
+        "colours": (squared(*(p[rng.choice(len(p), 1000, replace=False)] for p in pixels)), share),
+        "points in a cube": (squared(*cube(1000)), share),
+        "random costs": (rng.uniform(size=(1000, 1000)), share),
+    }
+    problems = {name: (C / C.max(), a, a) for name, (C, a) in costs.items()}
+    problems |= {name: case for name, *case, _ in cases(False) if name == "digits L1 784"}
+    print(f"{'case':18}{'reg':>9}{'sweeps':>8}{'violation':>11}")
+    for case, (C, a, b) in problems.items():
+        for reg in (1e-3, 1e-4, 1e-5):
+            _, solution = ours(AnnealedNewton(tol=1e-9, n_jobs=1), C, a, b, reg)()
+            row = {"case": case, "reg": reg, "sweeps": solution.oracles["passes"]}
+            table.append({**row, "violation": solution.residual})
+            print(f"{case:18}{reg:9.0e}{row['sweeps']:8}{solution.residual:11.1e}", flush=True)
+
+
 def peak():
     """Return the largest resident memory of this process so far, in MiB."""
     # Not getrusage: its maximum goes back to before exec, to the memory of the parent.
@@ -372,22 +395,26 @@ def memory(options, table):
         )
 
 
+PARTS = {"race": race, "passes": passes, "sweeps": sweeps, "memory": memory}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument("--passes", action="store_true", help="time of one iteration instead")
-    what.add_argument("--memory", action="store_true", help="peaks of memory instead; Linux")
+    parser.add_argument("parts", nargs="*", default=["race"], help=", ".join(PARTS))
     parser.add_argument("--large", action="store_true", help="larger problems as well")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--json", help="write the table here")
+    parser.add_argument("--json", help="write the tables here")
     options = parser.parse_args()
+    if unknown := set(options.parts) - PARTS.keys():
+        parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     warnings.simplefilter("ignore")
-    table = []
-    run = passes if options.passes else memory if options.memory else race
-    run(options, table)
+    tables = {name: [] for name in options.parts}
+    for name, table in tables.items():
+        PARTS[name](options, table)
+        print()
     if options.json:
         with open(options.json, "w") as file:
-            json.dump({"schema": SCHEMA, "table": run.__name__, "rows": table}, file, indent=1)
+            json.dump({"schema": SCHEMA, **tables}, file, indent=1)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
@@ -414,6 +414,19 @@ class SolverMixin(CallbackSupportMixin):
     """
 
     _solver_parameters: ClassVar[Mapping[str, bool]] = {}
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters of this estimator, and as ``solver__NAME`` those of its solver object."""
+        solver = params.get("solver", self.solver)
+        nested = [name for name in params if name.startswith("solver__")]
+        if nested and isinstance(solver, str):
+            raise InvalidParameterError(
+                f"{nested[0]!r} sets a parameter of a solver object, and the 'solver' parameter of "
+                f"{type(self).__name__} is the name {solver!r}. Give it the object instead: "
+                f"solver=make_solver(task, {solver!r})."
+            )
+        super().set_params(**params)
+        return self
 
     def _resolve_solver(self, task: str) -> Solver:
         """Build or take the solver that ``solver=`` asks for, with the shared parameters set."""

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -11,6 +12,9 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 RESULTS = sorted((BENCHMARKS / "results").glob("*.json"))
 
 pytestmark = pytest.mark.skipif(not BENCHMARKS.exists(), reason="not beside a source tree")
+
+#: Pages whose tables of times are all made from the files.
+GENERATED = ("lp_regression", "manifold", "regression", "sensing", "streaming")
 
 SCRIPT = """
 import argparse, json, sys
@@ -25,6 +29,12 @@ sys.exit(1)
 """
 
 
+@pytest.fixture(autouse=True)
+def _beside_each_other(monkeypatch):
+    """Scripts of the folder import each other, as when one of them is run."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+
+
 def module(name):
     spec = importlib.util.spec_from_file_location(f"benchmarks_{name}", BENCHMARKS / f"{name}.py")
     loaded = importlib.util.module_from_spec(spec)
@@ -33,7 +43,7 @@ def module(name):
 
 
 def test_the_runner_knows_every_script():
-    scripts = {file.stem for file in BENCHMARKS.glob("*.py")} - {"run", "_common"}
+    scripts = {file.stem for file in BENCHMARKS.glob("*.py")} - {"run", "pages", "_common"}
     assert scripts == module("run").RUNS.keys()
 
 
@@ -78,3 +88,32 @@ def test_published_figures_say_how_they_were_made(file):
         "packages",
     } <= described.keys()
     assert described["packages"]["skrand"]
+
+
+def test_pages_say_what_was_measured():
+    """Every figure between the marks of a page is what the files of figures hold."""
+    pages = module("pages")
+    assert pages.rewrite(check=True) == [], "run: python benchmarks/pages.py"
+    marked = {
+        name
+        for page in pages.pages()
+        for _, name, *_ in pages.MARK.findall(page.read_text("utf-8"))
+    }
+    assert marked == pages.FIGURES.keys()
+
+
+def test_a_page_that_says_something_else_is_found():
+    pages = module("pages")
+    page = (BENCHMARKS.parent / "docs" / "sensing.md").read_text("utf-8")
+    assert pages.write(page) == page
+    assert pages.write(page.replace("3e-13, 1", "3e-14, 1")) == page
+
+
+def test_tables_of_times_are_not_written_by_hand():
+    """A table with seconds or factors stands between marks, where there is a file of figures."""
+    pages = module("pages")
+    for name in GENERATED:
+        text = pages.MARK.sub("", (BENCHMARKS.parent / "docs" / f"{name}.md").read_text("utf-8"))
+        for line in text.splitlines():
+            if line.startswith("|"):
+                assert not re.search(r"\d (s|ms)\b|\d ?x \||CPU s", line), f"{name}: {line}"

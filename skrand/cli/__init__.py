@@ -40,6 +40,9 @@ class _Parser(argparse.ArgumentParser):
             message = f"unknown command {word!r}.{did_you_mean(word, COMMANDS)} Commands: {known}"
         elif message.endswith("required: COMMAND"):
             message = f"name a command: {known}. `skrand --help` says what each does."
+        elif message.startswith("one of the arguments "):
+            choices = message.removeprefix("one of the arguments ").split()[:-2]
+            message = f"give {', '.join(choices[:-1])} or {choices[-1]}"
         self.exit(2, f"{self.prog}: {message}\n")
 
 

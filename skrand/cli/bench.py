@@ -25,6 +25,7 @@ from skrand.cli._output import (
     SCHEMA,
     UsageError,
     foreign_code,
+    format_table,
     number,
     print_json,
     print_table,
@@ -233,7 +234,14 @@ def _print(rows: list[dict[str, Any]]) -> None:
         )
         for row in rows
     ]
-    print_table(header, lines)
+    head, *blocks = format_table(header, lines)
+    print(head)
+    last = rows[0]["instance"] if rows else None
+    for row, block in zip(rows, blocks, strict=True):
+        if row["instance"] != last:
+            print()
+            last = row["instance"]
+        print(block)
 
 
 def _figure(value: float | None) -> str:

@@ -218,7 +218,9 @@ def _torch() -> Any:
     try:
         import torch
     except ImportError as error:
-        raise ImportError("TorchFeatureMap needs torch: pip install skrand[torch]") from error
+        raise ImportError(
+            'TorchFeatureMap needs torch. Install it with: pip install "skrand[torch]"'
+        ) from error
     return torch
 
 

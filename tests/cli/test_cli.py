@@ -166,6 +166,8 @@ def test_standard_output_is_data():
             "`skrand --help` says what each does.",
         ),
         (["info"], "skrand info: the following arguments are required: NAME"),
+        (["check"], "skrand check: give NAME, --plugin or --all"),
+        (["verify"], "skrand verify: give NAME or --all"),
         (
             ["info", "lapak"],
             "skrand: Unknown name 'lapak'. Did you mean 'lapack'? `skrand list` shows all names.",
@@ -241,7 +243,12 @@ def test_bench(tmp_path):
         assert row["wall_seconds"] > 0
         assert all(value >= 0 for value in row["measured"].values())
     assert done.stdout.startswith("INSTANCE")
-    assert len(done.stdout.splitlines()) == len(content["rows"]) + 1
+    # One block an instance.
+    instances = dict.fromkeys(row["instance"] for row in content["rows"])
+    assert [block.count("\n") + 1 for block in done.stdout.strip().split("\n\n")] == [
+        sum(row["instance"] == instance for row in content["rows"]) + (position == 0)
+        for position, instance in enumerate(instances)
+    ]
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 

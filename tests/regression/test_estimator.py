@@ -256,3 +256,16 @@ def test_solver_object_is_not_changed_by_fit(diabetes):
     solver = Cholesky(max_iter=5)
     SketchedRegressor(solver=solver, max_iter=7, tol=1e-12).fit(*diabetes)
     assert clone(solver).get_params() == {"tol": None, "max_iter": 5, "n_jobs": None}
+
+
+def test_parameters_of_a_solver_that_is_a_name():
+    model = SketchedRegressor(solver="sap")
+    with pytest.raises(InvalidParameterError) as caught:
+        model.set_params(solver__sketch_size=4.0)
+    assert str(caught.value) == (
+        "'solver__sketch_size' sets a parameter of a solver object, and the 'solver' parameter of "
+        "SketchedRegressor is the name 'sap'. Give it the object instead: "
+        "solver=make_solver(task, 'sap')."
+    )
+    model.set_params(solver=SAP(), solver__sketch_size=4.0)
+    assert model.solver.sketch_size == 4.0
