@@ -162,18 +162,17 @@ def grid(**options):
 
 
 BOTH = ["pooled", "separate"]
-#: Method -> function, grid (`center` is the preprocessing's), share of the episodes it runs on.
+#: Method -> function, grid (`center` is the preprocessing's).
 METHODS = {
-    "prototype": (solver(Prototype), grid(center=BOTH), 1.0),
-    "LogisticRegression": (logistic, grid(center=BOTH, C=[1.0, 10.0]), 0.4),
+    "prototype": (solver(Prototype), grid(center=BOTH)),
+    "LogisticRegression": (logistic, grid(center=BOTH, C=[1.0, 10.0])),
     "LabelSpreading": (
         solver(Spreading),
         grid(center=["pooled"], gamma=[2.0, 4.0, 8.0], alpha=[0.2, 0.8]),
-        1.0,
     ),
-    "LabelPropagation": (propagation, grid(center=["pooled"], gamma=[4.0, 10.0]), 0.2),
-    "SelfTraining": (self_training, grid(center=["pooled"], threshold=[0.5, 0.75]), 0.1),
-    "BD-CSPN": (solver(BDCSPN), grid(center=BOTH, sharpness=[5.0, 10.0, 20.0]), 1.0),
+    "LabelPropagation": (propagation, grid(center=["pooled"], gamma=[4.0, 10.0])),
+    "SelfTraining": (self_training, grid(center=["pooled"], threshold=[0.5, 0.75])),
+    "BD-CSPN": (solver(BDCSPN), grid(center=BOTH, sharpness=[5.0, 10.0, 20.0])),
     "LaplacianShot": (
         solver(LaplacianShot),
         grid(
@@ -182,23 +181,19 @@ METHODS = {
             laplacian=[0.3, 0.7, 1.0],
             rectify=[True, False],
         ),
-        1.0,
     ),
     "TIM": (
         solver(TIM),
         grid(center=BOTH, temperature=[0.1333, 0.3], supervision=[0.1, 1.0]),
-        0.3,
     ),
     "alpha-TIM": (
         solver(AlphaTIM),
         grid(center=["pooled"], alpha=[2.0, 4.0], temperature=[0.1333, 0.3]),
-        0.4,
     ),
-    "PT-MAP": (solver(PTMAP), grid(center=BOTH, rate=[0.2, 0.4]), 0.3),
+    "PT-MAP": (solver(PTMAP), grid(center=BOTH, rate=[0.2, 0.4])),
     "PADDLE": (
         solver(Paddle),
         grid(center=["pooled"], temperature=[0.0667, 0.15, 0.3], complexity=[0.5, 1.0]),
-        1.0,
     ),
     "k-means (soft)": (
         solver(Clustering),
@@ -208,17 +203,14 @@ METHODS = {
             support_weight=[1.0, 3.0],
             temperature=[0.125, "auto"],
         ),
-        1.0,
     ),
     "clustering": (
         solver(Clustering),
         grid(center=["pooled"], laplacian=[0.4, 0.7], support_weight=[1.0, 3.0], tol=[1e-2]),
-        1.0,
     ),
     "auto": (
         solver(Auto),
         grid(center=["pooled"], balance_tolerance=[0.03, 0.05, 0.07], support_weight=[2.0, 3.0]),
-        1.0,
     ),
 }
 
@@ -236,11 +228,9 @@ def run(cell, data, configurations, n_episodes, seed):
     )
     codes = np.unique(y, return_inverse=True)[1]
     accuracies = {key: [] for key in configurations}
-    for number, (support, queries) in enumerate(sampler.split(codes, pool)):
+    for support, queries in sampler.split(codes, pool):
         made = {center: problem(X, support, queries, codes, n_way, center) for center in BOTH}
-        for key, (label, params, share) in configurations.items():
-            if number >= share * n_episodes:
-                continue
+        for key, (label, params) in configurations.items():
             params = dict(params)
             given, truth = made[params.pop("center")]
             accuracies[key].append(float(np.mean(label(given, **params) == truth)))
@@ -259,7 +249,7 @@ def in_processes(function, items, jobs):
 def tune(sets, methods, n_episodes, jobs):
     """Return "method | set" -> the configuration chosen on the other sets."""
     configurations = {
-        (name, i): (METHODS[name][0], params, 1.0)
+        (name, i): (METHODS[name][0], params)
         for name in methods
         for i, params in enumerate(METHODS[name][1])
         if len(METHODS[name][1]) > 1
@@ -313,19 +303,11 @@ def accuracy(options, result):
     table = {(row["method"], *(row[key] for key in CELL)): row for row in part["table"]}
 
     def configurations(cell):
-        """Return those of the methods that are short of episodes, and of the first."""
-        wanted = {
-            m: (label, chosen[f"{m} | {cell[0]}"], share)
-            for m, (label, _, share) in METHODS.items()
-            if share >= options.least_share
-        }
+        """Return those of the methods that did not run on these episodes, and the first beside."""
         n = episodes[cell[1]]
-        short = [
-            m
-            for m in wanted
-            if table.get((m, *cell), {"episodes": 0})["episodes"] < wanted[m][2] * n
-        ]
-        return {m: wanted[m] for m in wanted if short and m in {"prototype", *short}}
+        missing = {m for m in METHODS if table.get((m, *cell), {}).get("episodes") != n}
+        wanted = {"prototype", *missing} if missing else set()
+        return {m: (METHODS[m][0], chosen[f"{m} | {cell[0]}"]) for m in METHODS if m in wanted}
 
     def score(cell):
         return cell, run(cell, sets[cell[0]], configurations(cell), episodes[cell[1]], 1)
@@ -340,7 +322,6 @@ def accuracy(options, result):
     missing = [cell for cell in cells if configurations(cell)]
     for cell, scores in in_processes(_Global(score), missing, options.jobs):
         table |= {(row["method"], *cell): row for row in rows_of(cell, scores)}
-        anchor(table, cell)
         part["table"] = list(table.values())
         save(options, result)
         print(cell, flush=True)
@@ -348,34 +329,22 @@ def accuracy(options, result):
 
 
 def rows_of(cell, scores):
-    """Return a row of the table for each method.
-
-    The mean of a method that ran on some of the episodes is the prototype's on all of them plus the
-    paired difference on these: so nothing depends on which episodes were easy.
-    """
-    first, rows = scores["prototype"], []
+    """Return a row of the table for each method; differences to the prototype are paired."""
+    rows = []
     for method, values in scores.items():
-        difference = values - first[: len(values)]
+        difference = values - scores["prototype"]
         rows.append(
             {
                 **dict(zip(CELL, cell, strict=True)),
                 "method": method,
                 "episodes": len(values),
-                "mean": 100 * float(first.mean() + difference.mean()),
+                "mean": 100 * float(values.mean()),
                 "interval": half_width(values),
                 "difference": 100 * float(difference.mean()),
                 "difference_interval": half_width(difference),
             }
         )
     return rows
-
-
-def anchor(table, cell):
-    """Let all means of a cell rest on the first method's, which may have more episodes by now."""
-    first = table["prototype", *cell]["mean"]
-    for (_, *other), row in table.items():
-        if tuple(other) == cell:
-            row["mean"] = first + row["difference"]
 
 
 def half_width(values):
@@ -795,12 +764,6 @@ def main():
         "--episodes", type=int, nargs="+", default=[500, 250], help="a cell, for each of --ways"
     )
     parser.add_argument("--head-episodes", type=int, default=200)
-    parser.add_argument(
-        "--least-share",
-        type=float,
-        default=0.0,
-        help="run only the methods that run on at least this share of the episodes",
-    )
     parser.add_argument("--tune", type=int, default=40)
     parser.add_argument("--peer-episodes", type=int, default=20, help="of the easyfsl part")
     parser.add_argument("--rows", type=int, default=10_000, help="of the fashion part")
@@ -816,8 +779,9 @@ def main():
     for file in filter(None, (options.resume, options.json)):
         if pathlib.Path(file).exists():
             before = json.loads(pathlib.Path(file).read_text())
-            if before["schema"] == SCHEMA:
-                result = before
+            if before["schema"] == SCHEMA or before.get("benchmark") == "fewshot":
+                # Of a published file, without what it was made with.
+                result |= {k: v for k, v in before.items() if k in {*PARTS, "runs"}}
     for part in options.parts:
         if options.resume and part != "accuracy" and part in result:
             continue

@@ -40,8 +40,8 @@ static const double skrand_fs_log2_terms_f64[] = {
 #define LEAST ((REAL) 1e-30)
 #define LOG2_E 1.44269504088896341
 
-static inline float skrand_fs_abs_f32(float x) { return fabsf(x); }
-static inline double skrand_fs_abs_f64(double x) { return fabs(x); }
+/* A part of a function: compiled for the processors that the function is compiled for. */
+#define INLINE static inline __attribute__((always_inline))
 
 #define TYPE f32
 #define REAL float

@@ -30,21 +30,30 @@ static inline REAL FS(log2)(REAL x)
     return (e.x - LIFTED) + t * p;
 }
 
-/* The next `width` numbers of logits, from the i-th on. */
-static inline __attribute__((always_inline)) void FS(gather)(
+/* Vectors of any alignment, for loops in which the compiler by itself takes shorter ones than the
+ * processor has. Where there is no AVX, two of the processor's are one of these. */
+typedef REAL FS(vec) __attribute__((vector_size(32), aligned(sizeof(REAL)), may_alias));
+typedef UINT FS(mask) __attribute__((vector_size(32)));
+#define VEC FS(vec)
+#define LANES (32 / (int) sizeof(REAL))
+#define LOAD(pointer) (*(const VEC *) (pointer))
+#define STORE(pointer, value) (*(VEC *) (pointer) = (value))
+
+/* The next `width` vectors of logits, from the i-th number on. */
+INLINE void FS(gather)(
     REAL scale, const REAL *s, const REAL *offset, const REAL *weights, const int32_t *places,
     ptrdiff_t count, const REAL *z, REAL *x, ptrdiff_t n, ptrdiff_t i, const int width)
 {
-    REAL part[16];
-    for (int lane = 0; lane < width; lane++)
-        part[lane] = scale * s[i + lane] + offset[i + lane];
+    VEC part[4];
+    for (int v = 0; v < width; v++)
+        part[v] = scale * LOAD(s + i + v * LANES) + LOAD(offset + i + v * LANES);
     for (ptrdiff_t q = 0; q < count; q++) {
         const REAL *row = z + places[q] * n + i;
-        for (int lane = 0; lane < width; lane++)
-            part[lane] += weights[q] * row[lane];
+        for (int v = 0; v < width; v++)
+            part[v] += weights[q] * LOAD(row + v * LANES);
     }
-    for (int lane = 0; lane < width; lane++)
-        x[i + lane] = part[lane];
+    for (int v = 0; v < width; v++)
+        STORE(x + i + v * LANES, part[v]);
 }
 
 /* x = scale s + offset + the sum of weights times the rows of z at the places. */
@@ -54,12 +63,21 @@ static void FS(logits)(
     ptrdiff_t count, const REAL *z, REAL *x, ptrdiff_t n)
 {
     ptrdiff_t i = 0;
-    for (; i + 16 <= n; i += 16)
-        FS(gather)(scale, s, offset, weights, places, count, z, x, n, i, 16);
-    for (; i + 4 <= n; i += 4)
+    for (; i + 4 * LANES <= n; i += 4 * LANES)
         FS(gather)(scale, s, offset, weights, places, count, z, x, n, i, 4);
-    for (; i < n; i++)
+    for (; i + LANES <= n; i += LANES)
         FS(gather)(scale, s, offset, weights, places, count, z, x, n, i, 1);
+    if (i < n && n > LANES) {
+        /* The last vector, some of it a second time. */
+        FS(gather)(scale, s, offset, weights, places, count, z, x, n, n - LANES, 1);
+        return;
+    }
+    for (; i < n; i++) {
+        REAL part = scale * s[i] + offset[i];
+        for (ptrdiff_t q = 0; q < count; q++)
+            part += weights[q] * z[places[q] * n + i];
+        x[i] = part;
+    }
 }
 
 /* Logits, to base 2, of a step that is held back by c times the divergence from the labels z. */
@@ -73,8 +91,7 @@ static void FS(damp)(REAL c, const REAL *z, REAL *x, ptrdiff_t n)
 }
 
 /* The largest of x. */
-SKRAND_CLONES
-static REAL FS(largest)(const REAL *x, ptrdiff_t n)
+INLINE REAL FS(largest)(const REAL *x, ptrdiff_t n)
 {
     REAL top = x[0];
     _Pragma("omp simd reduction(max:top)")
@@ -85,8 +102,7 @@ static REAL FS(largest)(const REAL *x, ptrdiff_t n)
 
 /* x = unit (x - top), from -100 up: labels stay above 1e-30, so that a class can come back and
  * products of two stay normal in single precision. */
-SKRAND_CLONES
-static void FS(lower)(REAL unit, REAL top, REAL *x, ptrdiff_t n)
+INLINE void FS(lower)(REAL unit, REAL top, REAL *x, ptrdiff_t n)
 {
     _Pragma("omp simd")
     for (ptrdiff_t i = 0; i < n; i++) {
@@ -96,8 +112,7 @@ static void FS(lower)(REAL unit, REAL top, REAL *x, ptrdiff_t n)
 }
 
 /* x = 2^x. A loop of its own: beside the bound, the compiler would make a branch of it. */
-SKRAND_CLONES
-static void FS(power)(REAL *x, ptrdiff_t n)
+INLINE void FS(power)(REAL *x, ptrdiff_t n)
 {
     _Pragma("omp simd")
     for (ptrdiff_t i = 0; i < n; i++)
@@ -105,6 +120,7 @@ static void FS(power)(REAL *x, ptrdiff_t n)
 }
 
 /* The softmax of rows of logits, times a unit and to base 2, but for the scale of each row. */
+SKRAND_CLONES
 static void FS(weigh)(REAL unit, REAL *x, ptrdiff_t rows, ptrdiff_t n)
 {
     for (ptrdiff_t p = 0; p < rows; p++)
@@ -112,29 +128,48 @@ static void FS(weigh)(REAL unit, REAL *x, ptrdiff_t rows, ptrdiff_t n)
     FS(power)(x, rows * n);
 }
 
+INLINE REAL FS(sum)(const VEC *v)
+{
+    REAL part[LANES];
+    for (int lane = 0; lane < LANES; lane++)
+        part[lane] = (*v)[lane];
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int lane = 0; lane < half; lane++)
+            part[lane] += part[lane + half];
+    return part[0];
+}
+
 /* Scale x to sum one, into out, and add it to the sums, if there are any; return how much of its
- * mass was not in old, which may be out. */
+ * mass was not in old. Any two of x, old and out may be the same. */
 SKRAND_CLONES
 static REAL FS(write)(const REAL *x, const REAL *old, REAL *out, REAL *sums, ptrdiff_t n)
 {
-    REAL total = 0, gained = 0;
-    ptrdiff_t i;
-    _Pragma("omp simd reduction(+:total)")
-    for (i = 0; i < n; i++)
+    VEC zero = {0}, totals = zero, others = zero, gains = zero;
+    ptrdiff_t i = 0;
+    for (; i + 2 * LANES <= n; i += 2 * LANES) {
+        totals += LOAD(x + i);
+        others += LOAD(x + i + LANES);
+    }
+    totals += others;
+    REAL total = FS(sum)(&totals);
+    for (; i < n; i++)
         total += x[i];
     total = 1 / total;
-    _Pragma("omp simd reduction(+:gained)")
-    for (i = 0; i < n; i++) {
-        REAL more = x[i] * total - old[i];
-        gained += more + FS(abs)(more);
+    for (i = 0; i + LANES <= n; i += LANES) {
+        VEC new = LOAD(x + i) * total, more = new - LOAD(old + i);
+        gains += (VEC) ((FS(mask)) (more > zero) & (FS(mask)) more);
+        STORE(out + i, new);
     }
-    /* A loop of its own, as old may be out. */
-    for (i = 0; i < n; i++)
-        out[i] = x[i] * total;
+    REAL gained = FS(sum)(&gains);
+    for (; i < n; i++) {
+        REAL new = x[i] * total, more = new - old[i];
+        gained += more > 0 ? more : 0;
+        out[i] = new;
+    }
     if (sums)
         for (i = 0; i < n; i++)
             sums[i] += out[i];
-    return gained / 2;
+    return gained;
 }
 
 /* The sum of z log z. */
@@ -158,6 +193,10 @@ static double FS(dot)(const REAL *x, const REAL *y, ptrdiff_t n)
     return total;
 }
 
+#undef VEC
+#undef LANES
+#undef LOAD
+#undef STORE
 #undef TYPE
 #undef REAL
 #undef UINT

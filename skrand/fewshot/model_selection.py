@@ -31,7 +31,9 @@ class TransductiveSplit(BaseCrossValidator):
     Notes
     -----
     Test rows are not among the queries of the training fold: what is scored is the inductive rule.
-    :func:`skrand.fewshot.evaluate_episodes` scores `transduction_`.
+    They cannot be, as scikit-learn hands the labels of a training fold's rows to `fit`: test rows
+    would be labelled by their own labels. :func:`skrand.fewshot.evaluate_episodes`, which hides
+    them, scores `transduction_`.
 
     Examples
     --------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import softmax
 
 from skrand._validation import check_integer, check_real
 from skrand.base import Monitor, Solution, Solver
@@ -13,8 +12,14 @@ from skrand.fewshot.solvers._iterate import finish, iterate
 __all__ = ["TIM", "AlphaTIM"]
 
 
-def _distances(X: np.ndarray, M: np.ndarray) -> np.ndarray:
-    return (X**2).sum(axis=1)[:, None] + (M**2).sum(axis=1) - 2 * X @ M.T
+def _labels(X: np.ndarray, M: np.ndarray, T: float) -> np.ndarray:
+    """Return the softmax of minus the squared distances over T; norms of rows cancel."""
+    P = X @ (M.T * (2 / T))
+    P -= (M**2).sum(axis=1) / T
+    P -= P.max(axis=1, keepdims=True)
+    np.exp(P, out=P)
+    P /= P.sum(axis=1, keepdims=True)
+    return P
 
 
 class TIM(Solver):
@@ -83,13 +88,13 @@ class TIM(Solver):
         S, Q = problem.X[problem.support].astype(float), problem.X[problem.queries].astype(float)
         Y = np.eye(problem.n_classes)[problem.y[problem.support]]
         M = problem.means
+        pq = _labels(Q, M, T)
         share = len(S) / max(1, len(Q))
         weight = supervision / (1 + confidence)
 
         def update() -> np.ndarray:
-            nonlocal M
-            ps = softmax(-_distances(S, M) / T, axis=1)
-            pq = softmax(-_distances(Q, M) / T, axis=1)
+            nonlocal M, pq
+            ps = _labels(S, M, T)
             q = pq ** (1 + confidence)
             q /= np.sqrt(np.maximum(q.sum(axis=0), 1e-300))
             q /= q.sum(axis=1, keepdims=True)
@@ -98,7 +103,8 @@ class TIM(Solver):
             M = (pull + stay[:, None] * M) / (weight * Y.sum(axis=0) + share * q.sum(axis=0))[
                 :, None
             ]
-            return softmax(-_distances(Q, M) / T, axis=1)
+            pq = _labels(Q, M, T)
+            return pq
 
         return finish(problem, iterate(problem, update, monitor, max_iter, tol), M, T)
 
@@ -170,14 +176,14 @@ class AlphaTIM(Solver):
         tol = check_real(self, "tol", self.tol, 0)
         S, Q = problem.X[problem.support].astype(float), problem.X[problem.queries].astype(float)
         Y = np.eye(problem.n_classes)[problem.y[problem.support]]
-        M = problem.means.copy()
+        M = problem.means
+        pq = _labels(Q, M, T)
         first, second, count = np.zeros_like(M), np.zeros_like(M), 0
 
         def update() -> np.ndarray:
-            nonlocal M, first, second, count
+            nonlocal M, pq, first, second, count
             count += 1
-            ps = softmax(-_distances(S, M) / T, axis=1)
-            pq = softmax(-_distances(Q, M) / T, axis=1)
+            ps = _labels(S, M, T)
             n = max(1, len(Q))
             # Slopes of the entropy of labels less that of their mean, by the labels, then logits.
             mean = pq.sum(axis=0) / n
@@ -191,6 +197,7 @@ class AlphaTIM(Solver):
             M = M - step * (first / (1 - 0.9**count)) / (
                 np.sqrt(second / (1 - 0.999**count)) + 1e-8
             )
-            return softmax(-_distances(Q, M) / T, axis=1)
+            pq = _labels(Q, M, T)
+            return pq
 
         return finish(problem, iterate(problem, update, monitor, max_iter, tol), M, T)
