@@ -207,6 +207,22 @@ def test_factors_that_may_not_be_negative():
             solver.solve(problem)
 
 
+def test_work_grows_linearly_with_the_rank():
+    # A pass costs as many steps as are allowed, at most, of entries times rank each.
+    _M, X = low_rank(300, 200, 8, 4.0, noise=0.1)
+    work, solutions = {}, {}
+    for rank, inner in ((16, "cg"), (64, "cg"), (64, "auto")):
+        problem = MatrixCompletion(X=X, rank=rank, alpha=2.0)
+        solution = AlternatingMinimisation(inner=inner).solve(problem, rng=0)
+        assert solution.converged
+        work[rank] = rank * problem.oracles["passes"]
+        solutions[rank, inner] = solution
+    # Cholesky at rank 64 would take 16 times the work of rank 16 in each pass.
+    assert work[64] <= 5 * work[16]
+    # It is what users get above rank 16.
+    assert np.array_equal(solutions[64, "auto"].x.U, solutions[64, "cg"].x.U)
+
+
 def test_penalties_by_count_have_no_nuclear_norm():
     X = sp.csr_array(np.ones((4, 4)))
     problem = MatrixCompletion(X=X, rank=1, alpha=1.0, alpha_scaling="count")
