@@ -546,6 +546,15 @@ def completion_million():
     return _ratings("1M, simulated")
 
 
+_SWEEPS = {
+    "cg": "conjugate gradients",
+    "cholesky": "Cholesky",
+    "sketch": "sketch",
+    "implicit": "implicit",
+    "gather": "reading",
+}
+
+
 @figures
 def completion_matrix():
     row = next(row for row in results("completion")["rows"] if "sweeps" in row)
@@ -553,6 +562,22 @@ def completion_matrix():
         f"{row['sweeps']} sweeps and {digits(row['seconds'])} CPU seconds to an RMSE of "
         f"{power(row['rmse'])}"
     )
+
+
+@figures
+def completion_sweeps():
+    lines = [("rank", *_SWEEPS.values(), "first over reading")]
+    for row in _completion("linear"):
+        if "rank" in row:
+            times = (f"{row['seconds'][side]:.4f}" for side in _SWEEPS)
+            lines.append((row["rank"], *times, f"{row['cg_over_gather']:.1f}"))
+    return table(*lines)
+
+
+@figures
+def completion_linear():
+    row = next(row for row in _completion("linear") if row.get("ranks") == [32, 128])
+    return f"{row['ratio']:.1f} times the time at four times the rank"
 
 
 @figures
