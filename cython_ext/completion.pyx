@@ -51,7 +51,7 @@ cdef extern from *:
     #define REAL float
     #define EPSILON 5e-7
     /* Four numbers of a vector's: the sums of its halves, or itself. */
-    #define FOLD(a) (__builtin_shufflevector(a, a, 0, 1, 2, 3)                                     \\
+    #define FOLD(a) (__builtin_shufflevector(a, a, 0, 1, 2, 3)                                    \\
                      + __builtin_shufflevector(a, a, 4, 5, 6, 7))
     #define NAME(x) skrand_completion_f_##x
     #include "completion.h"
