@@ -525,8 +525,9 @@ class SketchedRegressor(
             A=X, b=y, weights=weights, ridge=float(self.alpha), intercept=self.fit_intercept
         )
         if self.fit_intercept and not problem.has_finite_means():
-            assert_all_finite(X, input_name="X")
-            assert_all_finite(y, input_name="y")
+            name = type(self).__name__
+            assert_all_finite(X, input_name="X", estimator_name=name)
+            assert_all_finite(y, input_name="y", estimator_name=name)
         return problem
 
     def _check_parameters(self) -> None:

@@ -269,3 +269,10 @@ def test_parameters_of_a_solver_that_is_a_name():
     )
     model.set_params(solver=SAP(), solver__sketch_size=4.0)
     assert model.solver.sketch_size == 4.0
+
+
+def test_missing_values_are_refused_with_the_way_out():
+    X, y = np.ones((9, 2)), np.arange(9.0)
+    X[3, 1] = np.nan
+    with pytest.raises(ValueError, match="SketchedRegressor does not accept missing values"):
+        SketchedRegressor().fit(X, y)
