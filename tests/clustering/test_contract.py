@@ -5,7 +5,14 @@ import pytest
 import scipy.sparse as sp
 from scipy.optimize import minimize
 
-from skrand.clustering import doubly_stochastic_projection, spectral_clustering
+from skrand.clustering import (
+    SubspaceClustering,
+    doubly_stochastic_projection,
+    spectral_clustering,
+)
+from skrand.clustering.graph import symmetric_affinity
+from skrand.clustering.solvers.lsr import least_squares_representation
+from skrand.datasets import make_union_of_subspaces
 from skrand.linalg import block_chebyshev_eigsh
 from skrand.linalg.products import largest_products
 
@@ -85,6 +92,19 @@ def test_projection_is_that_of_all_pairs(seed, eta):
     np.testing.assert_allclose(A.sum(axis=1), 1, atol=1e-6)
     assert result.gap < 1e-6
     np.testing.assert_allclose(A, dense_projection(C.toarray(), eta), atol=2e-5)
+
+
+def test_projection_with_many_pairs_that_are_not_stored():
+    X, _ = make_union_of_subspaces(1500, 50, dims=4, n_clusters=4, noise=0.5, random_state=0)
+    C = least_squares_representation(SubspaceClustering(X=X), 1.0, 5)
+    C, eta = symmetric_affinity(C) * 0.5, 0.05
+    result = doubly_stochastic_projection(C, eta, tol=1e-6)
+    assert result.converged
+    assert result.n_iter <= 70
+    assert result.matrix.nnz > 15 * C.nnz
+    a = result.dual
+    every = np.maximum(a[:, None] + a + C.toarray(), 0.0) / eta
+    np.testing.assert_allclose(result.matrix.toarray(), every, atol=1e-9)
 
 
 @pytest.mark.parametrize("eta", [0.01, 0.1, 1.0])
