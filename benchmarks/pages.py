@@ -615,15 +615,14 @@ def clustering():
         "ORL": ("ORL faces", "400 x 1024, 40"),
     }
     header = ("data", "rows x features, clusters", "accuracy / NMI / ARI")
-    lines = [
-        (*header, "`SpectralClustering`, 5 neighbours", "`GaussianMixture`", "`KMeans`", "seconds")
-    ]
+    peers = ("`SpectralClustering`, 5 neighbours", "`GaussianMixture`", "`KMeans`")
+    lines = [(*header, *peers, "seconds", "MB")]
     for data, names in sets.items():
         ours = rows[data, "skrand auto"]
         cells = [" / ".join(f"{ours[key]:.3f}" for key in ("accuracy", "nmi", "ari"))]
         for peer in ("SpectralClustering", "GaussianMixture", "KMeans"):
             cells.append(f"{rows[data, peer]['accuracy']:.3f}")
-        lines.append((*names, *cells, f"{ours['seconds']:.1f}"))
+        lines.append((*names, *cells, f"{ours['seconds']:.1f}", f"{ours['megabytes']:.0f}"))
     return table(*lines)
 
 
