@@ -15,9 +15,9 @@ __all__ = ["StochasticResult", "doubly_stochastic_projection"]
 #: Newton steps on one support, and enlargements of the support.
 _STEPS, _ROUNDS = 100, 30
 
-#: Distance of the row sums from 1 at which the support is looked at, while it still grows; and the
-#: pairs that a row may gain at first, twice as many each time.
-_ROUGH, _GAIN = 0.01, 16
+#: Distance of the row sums from 1 at which the support is looked at, while it still grows; pairs
+#: that a row may gain at first, twice as many each time; and pairs that a row may gain on average.
+_ROUGH, _GAIN, _ADDED = 0.01, 16, 960
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +67,8 @@ def doubly_stochastic_projection(
     minimum is found roughly only.
 
     Cost: some thirty Newton steps, each of some ten sweeps over the stored pairs. Memory: 16 bytes
-    a stored pair.
+    a stored pair. No more than 960 pairs a row are added, which is too few for an eta far above
+    the entries of C; `converged` then is false.
 
     Parameters
     ----------
@@ -121,6 +122,8 @@ def doubly_stochastic_projection(
         if missing is None:
             accuracy = tol
             continue
+        if support.nnz + missing.nnz > C.nnz + _ADDED * n:
+            break
         gain *= 2
         support = sp.csr_array(support + missing)
         support.sort_indices()
