@@ -209,3 +209,10 @@ def test_an_adapter_needs_labels():
     X, _ = data()
     with pytest.raises(ValueError, match="requires y to be passed"):
         skrand.OTAdapter().fit(X, None)
+
+
+@pytest.mark.parametrize("p", [1.5, 3.0])
+def test_powers_of_targets_whose_squares_vanish(p):
+    X, y = data()
+    plain, small = (skrand.SketchedRegressor(p=p).fit(X, scale * y) for scale in (1.0, 2.0**-1000))
+    np.testing.assert_allclose(np.ldexp(small.coef_, 1000), plain.coef_, rtol=1e-9)

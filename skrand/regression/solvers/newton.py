@@ -207,7 +207,7 @@ def minimize_power(
     # Powers of the residuals must neither overflow nor vanish.
     unit = float(start.max() if p > 2 else start.mean())
     c, y = c / unit, y / unit
-    size = float(np.sqrt(np.mean(start**2))) / unit
+    size = float(np.sqrt(np.mean((start / unit) ** 2)))
     smallest = float(np.sum((64 * _UNIT * np.abs(c)) ** p))
     state = np.empty((4, n))
     best, value, bound = y, np.inf, 0.0
