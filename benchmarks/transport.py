@@ -267,6 +267,9 @@ def passes(options, table):
     print(f"{'case':18}{'side':30}{'ns a pair':>10}{'ratio':>9}")
     its = 20
     for case, C, a, b, reg in cases(options.large):
+        # Larger problems take minutes in the log domain, and the same time a pair.
+        if len(a) > 1000:
+            continue
         problems = {
             "skrand sinkhorn": EntropicTransport(C=C, a=a, b=b, reg=reg),
             "skrand sinkhorn, float32 costs": EntropicTransport(
@@ -375,10 +378,7 @@ def memory(options, table):
     if peer("ot") is not None:
         names = ("sinkhorn", "sinkhorn_log", "sinkhorn_stabilized", "emd")
         runs += [(f"POT {name}", 3000) for name in names]
-    runs += [
-        ("skrand, no costs", n)
-        for n in ((5000, 20_000, 40_000) if options.large else (5000, 20_000))
-    ]
+    runs += [("skrand, no costs", n) for n in ((20_000,) if options.large else (5000,))]
     print(
         f"{'side':26}{'points':>8}{'before':>9}{'peak MiB':>10}{'CPU s':>9}{'violation':>11}"
         "  passes"
