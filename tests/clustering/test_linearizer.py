@@ -294,7 +294,7 @@ def test_callbacks_see_usable_estimators():
 
 def test_missing_torch_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(ImportError, match=r"pip install skrand\[torch\]"):
+    with pytest.raises(ImportError, match=r'pip install "skrand\[torch\]"'):
         ManifoldLinearizer(2, feature_map=TorchFeatureMap()).fit(arcs()[0])
 
 
