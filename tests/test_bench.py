@@ -31,7 +31,8 @@ def test_every_solver_and_every_peer_runs(task, tmp_path, monkeypatch, capsys):
             pytest.importorskip(package)
     assert {row["solver"] for row in rows if row["peer"]} == peers
     table = capsys.readouterr().out
-    assert len(table.splitlines()) == 1 + len(rows)
+    # The instances stand apart.
+    assert sum(map(bool, table.splitlines())) == 1 + len(rows)
     assert table.count("(peer)") == sum(row["peer"] for row in rows)
     assert picture.read_bytes().startswith(b"\x89PNG")
 
