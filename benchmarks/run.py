@@ -36,7 +36,11 @@ class Run(NamedTuple):
 
 
 RUNS = {
-    "clustering": Run(["--only", "REAL", "--seeds", "1"], [], "0 up to the number of seeds"),
+    "clustering": Run(
+        ["--only", "REAL", "--seeds", "1"],
+        ["--only", "REAL", "KERNEL", "MILLION", "MAP", "SCATTERING", "REFERENCE", "--seeds", "1"],
+        "0 up to the number of seeds",
+    ),
     "completion": Run(
         ["ratings", "imputers"],
         ["recovery", "ratings", "million", "matrix", "linear", "imputers"],
