@@ -69,9 +69,13 @@ class SubspaceClustering(Problem):
         return self.X.shape
 
     @cached_property
+    def _unit_rows(self) -> UnitRows:
+        return UnitRows(self.X)
+
+    @property
     def rows(self) -> Rows:
         """The rows to cluster, to be read a block at a time: X may be a memory map."""
-        return UnitRows(self.X) if self.normalize else self.X
+        return self._unit_rows if self.normalize else self.X
 
     @cached_property
     def directions(self) -> np.ndarray:
@@ -80,7 +84,7 @@ class SubspaceClustering(Problem):
         Affine subspaces of X are linear ones of X with a constant column, as large as a row.
         """
         if not self.affine:
-            return np.ascontiguousarray(unit_rows(self.X))
+            return np.ascontiguousarray(self._unit_rows[:])
         X = self.rows[:]
         X = X - X.mean(axis=0, dtype=np.float64).astype(X.dtype)
         height = np.sqrt(np.mean((X.astype(np.float64) ** 2).sum(axis=1))) or 1.0
