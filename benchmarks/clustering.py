@@ -292,8 +292,9 @@ def pictures_with_labels():
 def run_reference(timed=150, repeats=2):
     """Time sparse representations against the published code, on some of its rows, scaled up."""
     root = os.environ.get("SSC_REFERENCE", "")
-    mnist = next((found for found in pictures_with_labels() if "MNIST" in found[0]), None)
-    if not root or mnist is None:
+    sets = pictures_with_labels() if root else ()
+    mnist = next((found for found in sets if found[0] == "MNIST scattering"), None)
+    if mnist is None:
         print("no published code in $SSC_REFERENCE, or no MNIST")
         return
     # Its bar is told to end early: the rows after the first are not asked for.
