@@ -532,15 +532,17 @@ def scale(n, n_classes=100, d=64):
     X = centres[truth] + 0.7 * rng.standard_normal((len(truth), d), dtype=np.float32)
     y = np.where(np.arange(len(truth)) < 5 * n_classes, truth, -1)
     given = TransductiveLabelling(X=X, y=y, n_classes=n_classes)
-    near = rng.integers(len(y), size=5 * len(y)).astype(np.int32)
-    random = Graph(
-        np.arange(0, 5 * len(y) + 1, 5, dtype=np.int64), near, np.full(len(near), 0.2, np.float32)
-    )
-    # Neighbours mostly lie nearby once rows are in the order of their classes.
-    local = np.clip(
-        np.repeat(np.arange(len(y)), 5) + rng.integers(-500, 500, len(near)), 0, len(y) - 1
-    )
-    sorted_rows = Graph(random.indptr, local.astype(np.int32), random.weights)
+    indptr = np.arange(0, 5 * len(y) + 1, 5, dtype=np.int64)
+
+    def graph(near):
+        """Return the graph of five given neighbours a row."""
+        return Graph(indptr, near.astype(np.int32), np.full(len(near), 0.2, np.float32))
+
+    random = graph(rng.integers(len(y), size=5 * len(y)))
+    # Rows of a class anywhere, which is what neighbours are where classes are compact.
+    order, counts = truth.argsort(kind="stable"), np.bincount(truth)
+    first, size = (np.repeat(v[truth], 5) for v in (counts.cumsum() - counts, counts))
+    same = graph(order[first + (size * rng.random(len(first))).astype(np.int64)])
     metric = SquaredEuclidean(given)
     A, b = metric.scores(given.means)
     At = np.ascontiguousarray(A.T.astype(np.float32))
@@ -552,16 +554,24 @@ def scale(n, n_classes=100, d=64):
         rows["product in tiles, each dropped"] = clock(
             lambda: [X[i : i + TILE] @ At for i in range(0, len(X), TILE)], 3
         )
-        for name, graph in (("no graph", None), ("near", sorted_rows), ("random", random)):
-            labelling = Labelling(given, graph, 3.5)
+        for name, links in (("no graph", None), ("random", random), ("same class", same)):
+            labelling = Labelling(given, links, 3.5)
             rows[f"sweep, {name}"] = clock(partial(labelling.assign, A, b, 1.0), 7)
+        labelling.assign(A, b, 1.0, linked=False)
+        start = time.process_time()
+        labelling.sort_by_class()
+        rows["sorting by class, once"] = 1000 * (time.process_time() - start)
+        rows["sweep, same class, sorted"] = clock(partial(labelling.assign, A, b, 1.0), 7)
         rows["prototypes"] = clock(partial(labelling.sums, 2.0), 3)
         rows["objective"] = clock(partial(labelling.energy, A, b, 1.0, *labelling.sums(2.0)), 3)
         n_jobs = min(2, os.cpu_count() or 1)
-        for name, graph in (("no graph", None), ("random", random)):
-            labelling = Labelling(given, graph, 3.5, threads=n_jobs)
+        for name, links in (("no graph", None), ("same class, sorted", same)):
+            labelling = Labelling(given, links, 3.5, threads=n_jobs)
+            if links is not None:
+                labelling.assign(A, b, 1.0, linked=False)
+                labelling.sort_by_class()
 
-            def iteration(labelling=labelling, sweeps=3 if graph is not None else 1):
+            def iteration(labelling=labelling, sweeps=3 if links is not None else 1):
                 for _ in range(sweeps):
                     labelling.assign(A, b, 1.0)
                 labelling.energy(A, b, 1.0, *labelling.sums(2.0))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from scipy.special import xlogy
 
 from skrand._ext import fewshot as _kernels
@@ -18,6 +19,9 @@ __all__ = ["Labelling", "with_support"]
 
 #: Rows of a tile: what is made of it (scores, a block of labels) stays in the cache.
 TILE = 2048
+
+#: A labelling of more bytes is not in the cache of a processor, where order would not matter.
+CACHED = 2**25
 
 
 class Labelling:
@@ -62,6 +66,8 @@ class Labelling:
     ) -> None:
         self.problem = problem
         self.X = problem.features
+        self.labels = problem.labels
+        self.order: np.ndarray | None = None
         self.coupling = coupling
         self.threads = threads
         self.strength = strength if prior is not None else 0.0
@@ -77,6 +83,37 @@ class Labelling:
         # Scores of a tile, made once a thread: fresh memory costs as much as the product.
         self._room = threading.local()
         self._spare = self.Z.copy() if self.linked else self.Z
+
+    def sort_by_class(self) -> None:
+        """Order the rows by class, which brings neighbours near each other in memory.
+
+        It takes a copy of the rows, and pays within a few sweeps: one that finds the labels of
+        neighbours anywhere waits for memory. Nothing is done where labels fit in the cache.
+        """
+        if not self.linked or self.Z.nbytes <= CACHED:
+            return
+        self.order = order = self.Z.argmax(axis=1).argsort(kind="stable")
+        self.X, self.labels = self.X[order], self.labels[order]
+        np.take(self.Z, order, axis=0, out=self._spare, mode="clip")
+        # Labelled rows are not written by a sweep: both arrays hold them.
+        self.Z[:] = self._spare
+        indptr, indices, weights = self.links
+        W = sp.csr_array((weights, indices, indptr), shape=(len(order), len(order)))[order]
+        place = np.empty(len(order), dtype=indices.dtype)
+        place[order] = np.arange(len(order), dtype=indices.dtype)
+        self.links = (W.indptr.astype(indptr.dtype), place[W.indices], W.data)
+
+    def answer(self) -> np.ndarray:
+        """Return a copy of Z with its rows in the problem's order."""
+        return self.Z.copy() if self.order is None else self._restore(np.empty_like(self.Z))
+
+    def last_answer(self) -> np.ndarray:
+        """Return what `answer` does without a third labelling. No sweep can follow."""
+        return self.Z if self.order is None else self._restore(self._spare)
+
+    def _restore(self, out: np.ndarray) -> np.ndarray:
+        out[self.order] = self.Z
+        return out
 
     def assign(self, A: np.ndarray, b: np.ndarray, scale: float, *, linked: bool = True) -> float:
         """Sweep once over the queries; return the share of their mass that moved to other classes.
@@ -97,7 +134,7 @@ class Labelling:
                 self._scores(rows, At),
                 scale,
                 offset,
-                self.problem.labels,
+                self.labels,
                 *links,
                 damping,
                 old,
@@ -161,7 +198,7 @@ class Labelling:
 
         def tile(rows: slice) -> np.ndarray:
             sums = np.empty(len(factor))
-            _kernels.rescale(self.Z[rows], self.problem.labels[rows], factor, sums)
+            _kernels.rescale(self.Z[rows], self.labels[rows], factor, sums)
             return sums
 
         return sum(self._tiles(tile))

@@ -3,12 +3,16 @@
 import numpy as np
 import pytest
 from scipy.special import softmax, xlogy
+from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
 
 from skrand._ext import fewshot as _kernels
 from skrand.fewshot import TransductiveLabelling
+from skrand.fewshot import objective as objective_module
 from skrand.fewshot.graph import Graph, neighbour_graph
+from skrand.fewshot.metrics import SquaredEuclidean
+from skrand.fewshot.rules import probabilities
 from skrand.fewshot.solvers import Auto, Clustering, Prototype, Spreading
 
 
@@ -192,6 +196,44 @@ def test_order_of_rows_and_classes_does_not_matter():
     for solver in (Auto(), Clustering(), Prototype(), Spreading()):
         one, two = solver.solve(problem).x, solver.solve(other).x
         np.testing.assert_allclose(two[:, classes], one[rows], atol=1e-9)
+
+
+@pytest.mark.parametrize("prior", ["free", "balanced"])
+def test_rows_sorted_by_class_give_the_same_answer(monkeypatch, prior):
+    problem, _ = episode(np.random.default_rng(3), ways=7, shots=2, queries=500, noise=1.5)
+    solver, seen = Clustering(temperature=0.2, class_prior=prior, tol=1e-6), []
+    plain = solver.solve(problem)
+    monkeypatch.setattr(objective_module, "CACHED", 0)
+    one, two = (
+        clone(solver)
+        .set_params(n_jobs=jobs)
+        .solve(problem, callback=lambda record: seen.append(record["x"]()))
+        for jobs in (1, 2)
+    )
+    assert one.n_iter == plain.n_iter
+    np.testing.assert_allclose(one.x, plain.x, atol=1e-9)
+    np.testing.assert_allclose(one.extra["disagreement"], plain.extra["disagreement"], rtol=1e-9)
+    np.testing.assert_array_equal(seen[one.n_iter - 1], one.x)
+    np.testing.assert_array_equal(two.x, one.x)
+    new = [probabilities(a.extra["rule"], problem.X[::50] + 0.01) for a in (plain, one)]
+    np.testing.assert_allclose(*new, atol=1e-9)
+
+
+def test_sorted_rows_have_their_neighbours_near_them(monkeypatch):
+    problem, _ = episode(np.random.default_rng(3), ways=7, shots=2, queries=500, noise=0.3)
+    monkeypatch.setattr(objective_module, "CACHED", 0)
+    labelling = objective_module.Labelling(problem, problem.graph(5), 1.0)
+    labelling.assign(*SquaredEuclidean(problem).scores(problem.means), 10.0, linked=False)
+
+    def distance():
+        indptr, indices, _ = labelling.links
+        return np.abs(np.repeat(np.arange(len(problem.X)), np.diff(indptr)) - indices).mean()
+
+    before, Z = distance(), labelling.Z.copy()
+    labelling.sort_by_class()
+    assert distance() < 0.3 * before
+    np.testing.assert_array_equal(labelling.answer(), Z)
+    np.testing.assert_array_equal(labelling.last_answer(), Z)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
