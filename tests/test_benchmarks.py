@@ -14,7 +14,7 @@ RESULTS = sorted((BENCHMARKS / "results").glob("*.json"))
 pytestmark = pytest.mark.skipif(not BENCHMARKS.exists(), reason="not beside a source tree")
 
 #: Pages whose tables of times are all made from the files.
-GENERATED = ("lp_regression", "manifold", "regression", "sensing", "streaming")
+GENERATED = ("fewshot", "lp_regression", "manifold", "regression", "sensing", "streaming")
 
 SCRIPT = """
 import argparse, json, sys
@@ -100,6 +100,13 @@ def test_pages_say_what_was_measured():
         for _, name, *_ in pages.MARK.findall(page.read_text("utf-8"))
     }
     assert marked == pages.FIGURES.keys()
+
+
+def test_words_between_marks_are_read_as_markdown():
+    """A line that begins with a comment is HTML to Markdown: a mark in a sentence does not."""
+    pages = module("pages")
+    for page in pages.pages():
+        assert not re.search(r"^ *<!-- measured \w+ -->.", page.read_text("utf-8"), re.M), page.name
 
 
 def test_a_page_that_says_something_else_is_found():
