@@ -40,9 +40,9 @@ class Clustering(Solver):
     Cost: an iteration is `n_sweeps` sweeps, each a product of the rows with the prototypes, ``2 n d
     k`` flops, ``n k`` exponentials and as many logarithms, and a product with the graph; then the
     prototypes, ``2 n d k`` flops. The graph: see ``skrand.fewshot.graph.neighbour_graph``.
-    Memory: two labellings, n x k, one of them if `laplacian` is 0. Where a labelling takes more than
-    32 MiB, rows are put in the order of their first labels, which takes a copy of them and of the
-    graph, and makes a sweep over neighbours about twice as fast.
+    Memory: two labellings, n x k, one of them if `laplacian` is 0. Where one takes over 32 MiB,
+    rows are put in the order of their first labels, which takes a copy of them and of the graph,
+    and makes a sweep over neighbours about twice as fast.
 
     Parameters
     ----------
