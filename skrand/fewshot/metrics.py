@@ -9,6 +9,7 @@ import numpy as np
 import scipy.linalg
 from scipy.special import xlogy
 
+from skrand.fewshot.labels import class_sums
 from skrand.fewshot.problem import TransductiveLabelling
 
 __all__ = ["METRICS", "KullbackLeibler", "Mahalanobis", "SquaredEuclidean"]
@@ -105,9 +106,7 @@ class Mahalanobis(SquaredEuclidean):
 def within(X: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return the rows less the means of their classes."""
     _, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
-    sums = np.zeros((len(counts), X.shape[1]))
-    np.add.at(sums, codes, X)
-    return X - (sums / counts[:, None])[codes]
+    return X - (class_sums(X, codes, len(counts)) / counts[:, None])[codes]
 
 
 #: Parameter -> what it means.

@@ -12,6 +12,7 @@ from sklearn.utils import check_array, column_or_1d
 
 from skrand._typing import MatrixLike
 from skrand._validation import check_real
+from skrand.fewshot.labels import class_sums
 
 __all__ = ["ClassPosterior", "NormalInverseWishart"]
 
@@ -233,9 +234,7 @@ def _sums(X: np.ndarray, y: np.ndarray) -> tuple[Any, ...]:
     All are sums over classes, so those of several calls add up to those of one.
     """
     _, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
-    means = np.zeros((len(counts), X.shape[1]))
-    np.add.at(means, codes, X)
-    means /= counts[:, None]
+    means = class_sums(X, codes, len(counts)) / counts[:, None]
     rest = X - means[codes]
     return (
         np.float64(len(X)),

@@ -80,6 +80,7 @@ class Labelling:
             dtype = self.X.dtype
             weights = graph.weights * dtype.type(coupling)
             self.links = (graph.indptr, graph.indices, weights)
+        self._ones = np.ones(min(TILE, len(self.X)), dtype=self.X.dtype)
         # Scores of a tile, made once a thread: fresh memory costs as much as the product.
         self._room = threading.local()
         self._spare = self.Z.copy() if self.linked else self.Z
@@ -208,11 +209,10 @@ class Labelling:
 
         Rows are weighted by Z, and those of the support also by `support_weight`.
         """
-        ones = np.ones(min(TILE, len(self.X)), dtype=self.X.dtype)
 
         def tile(rows: slice) -> tuple[np.ndarray, np.ndarray]:
             Z = self.Z[rows]
-            return Z.T @ self.X[rows], ones[: len(Z)] @ Z
+            return Z.T @ self.X[rows], self._ones[: len(Z)] @ Z
 
         total, mass = 0.0, 0.0
         for rows_sum, rows_mass in self._tiles(tile):

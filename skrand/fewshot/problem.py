@@ -11,6 +11,7 @@ import numpy as np
 
 from skrand.base import Instance, Problem, Solution, Task
 from skrand.fewshot.graph import Graph, neighbour_graph
+from skrand.fewshot.labels import class_sums
 from skrand.fewshot.spreading import spread_labels
 
 __all__ = ["TransductiveLabelling", "TransductiveLabellingTask"]
@@ -50,10 +51,18 @@ class TransductiveLabelling(Problem):
     _spread: dict[int, np.ndarray] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Check that there are classes, and that each has a labelled row."""
+        """Check that there are classes, that each has a labelled row, and that there are no others.
+
+        Kernels take this for granted.
+        """
         if self.n_classes < 2:
             raise ValueError(
                 f"Labelling needs at least 2 classes. Got {self.n_classes} class among the labels."
+            )
+        if self.y.min() < -1 or self.y.max() >= self.n_classes:
+            raise ValueError(
+                f"y must hold classes from 0 to {self.n_classes - 1}, and -1 for queries. Got "
+                f"{self.y.min()} to {self.y.max()}."
             )
         without = np.flatnonzero(self.shots == 0)
         if len(without):
@@ -107,9 +116,7 @@ class TransductiveLabelling(Problem):
     @cached_property
     def support_sums(self) -> np.ndarray:
         """Sums of each class's labelled rows, (n_classes, d) float64."""
-        sums = np.zeros((self.n_classes, self.X.shape[1]))
-        np.add.at(sums, self.y[self.support], self.X[self.support])
-        return sums
+        return class_sums(self.X[self.support], self.y[self.support], self.n_classes)
 
     @cached_property
     def means(self) -> np.ndarray:

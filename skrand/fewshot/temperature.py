@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from skrand.fewshot.labels import class_sums
 from skrand.fewshot.problem import TransductiveLabelling
 
 __all__ = ["scatter_temperature"]
@@ -22,11 +23,14 @@ def scatter_temperature(problem: TransductiveLabelling, M: np.ndarray) -> float:
     step = max(1, len(problem.X) // 4096)
     X, y = problem.features[::step].astype(np.float64), problem.y[::step]
     nearest = np.where(y >= 0, y, (X @ (2 * M.T) - (M**2).sum(axis=1)).argmax(axis=1))
-    sums, counts = problem.support_sums.copy(), problem.shots.astype(np.float64)
-    np.add.at(sums, nearest[y < 0], X[y < 0])
-    counts += np.bincount(nearest[y < 0], minlength=len(M))
+    queries = y < 0
+    sums = problem.support_sums + class_sums(X[queries], nearest[queries], len(M))
+    counts = problem.shots + np.bincount(nearest[queries], minlength=len(M))
     R = X - (sums / counts[:, None])[nearest]
     G = R @ R.T if len(R) < R.shape[1] else R.T @ R
-    trace = float(np.trace(G))
+    trace = float(G.trace())
+    if trace <= 0:
+        return 1.0
     # The fourth powers of large data would overflow.
-    return 4.0 * float(((G / trace) ** 2).sum()) * (trace / len(R)) if trace > 0 else 1.0
+    G /= trace
+    return 4.0 * float(np.vdot(G, G)) * (trace / len(R))

@@ -11,6 +11,7 @@ from skrand._ext import fewshot as _kernels
 from skrand.fewshot import TransductiveLabelling
 from skrand.fewshot import objective as objective_module
 from skrand.fewshot.graph import Graph, neighbour_graph
+from skrand.fewshot.labels import class_sums
 from skrand.fewshot.metrics import SquaredEuclidean
 from skrand.fewshot.rules import probabilities
 from skrand.fewshot.solvers import Auto, Clustering, Prototype, Spreading
@@ -295,6 +296,20 @@ def test_sweep_is_the_damped_softmax(dtype, tol):
     assert moved == pytest.approx(np.maximum(expected - z, 0).sum(), abs=n * tol)
     value = float(xlogy(expected, expected).sum())
     assert _kernels.entropy(expected.astype(dtype)) == pytest.approx(value, abs=n * tol)
+
+
+@pytest.mark.parametrize("n", [30, 5000])
+def test_class_sums_are_those_of_a_loop(n):
+    rng = np.random.default_rng(15)
+    X, codes = rng.standard_normal((n, 3)).astype(np.float32), rng.integers(4, size=n)
+    expected = [X[codes == k].sum(axis=0, dtype=np.float64) for k in range(5)]
+    np.testing.assert_allclose(class_sums(X, codes, 5), expected, rtol=0, atol=1e-12 * n)
+
+
+@pytest.mark.parametrize("wrong", [-2, 3])
+def test_problem_refuses_classes_that_it_does_not_have(wrong):
+    with pytest.raises(ValueError, match=r"y must hold classes from 0 to 2, and -1 .* Got -?\d"):
+        TransductiveLabelling(X=np.eye(5), y=np.array([0, 1, 2, -1, wrong]), n_classes=3)
 
 
 def test_graph_is_symmetric_normalised_and_right():

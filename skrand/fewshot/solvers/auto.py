@@ -10,6 +10,7 @@ from scipy.special import expit, softmax
 
 from skrand._validation import check_real
 from skrand.base import Monitor, Solution, Solver
+from skrand.fewshot.labels import class_sums
 from skrand.fewshot.problem import TransductiveLabelling
 from skrand.fewshot.rules import MixtureRule, ShiftedRule, SpreadRule, prototype_rule
 from skrand.fewshot.solvers.clustering import Clustering
@@ -166,9 +167,7 @@ def source_shift(problem: TransductiveLabelling, F: np.ndarray) -> Shift:
     labels, dtype = F[problem.queries].argmax(axis=1), problem.X.dtype
     Q, n = problem.X[problem.queries].astype(np.float64), len(problem.queries)
     counts = np.bincount(labels, minlength=problem.n_classes)
-    means = np.zeros_like(problem.means)
-    np.add.at(means, labels, Q)
-    means /= np.maximum(counts, 1)[:, None]
+    means = class_sums(Q, labels, problem.n_classes) / np.maximum(counts, 1)[:, None]
     scatter = float(((Q - means[labels]) ** 2).sum()) / n
     shares = counts / n
     difference = Q.mean(axis=0) - shares @ problem.means

@@ -9,6 +9,7 @@ from scipy.special import softmax
 
 from skrand._validation import check_integer, check_real, fail_parameter
 from skrand.base import Monitor, Solution, Solver
+from skrand.fewshot.labels import class_sums
 from skrand.fewshot.niw import NormalInverseWishart
 from skrand.fewshot.problem import TransductiveLabelling
 from skrand.fewshot.rules import LinearRule, ShiftedRule
@@ -88,8 +89,8 @@ class NIW(Solver):
             T = head.project(problem.X.astype(float))
             Q = T[problem.queries]
             shots = problem.shots.astype(float)
-            sums = np.zeros((problem.n_classes, T.shape[1]))
-            np.add.at(sums, problem.y[problem.support], T[problem.support])
+            support = problem.support
+            sums = class_sums(T[support], problem.y[support], problem.n_classes)
             posterior = head.posterior(shots, sums)
             first = True
 
