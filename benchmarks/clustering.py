@@ -1,7 +1,7 @@
 """Subspace clustering beside scikit-learn: accuracy, NMI, ARI, CPU seconds, memory.
 
 ``python benchmarks/clustering.py [--seeds N] [--only PART ...] [--json FILE]``, where a part is one
-of REAL, SYNTHETIC, KERNEL, MILLION, MAP, SCATTERING, REFERENCE.
+of REAL, SYNTHETIC, NUMBER, KERNEL, MILLION, MAP, SCATTERING, REFERENCE.
 
 One thread, CPU time. Memory is what the process's own pages grow by at most during a fit (Linux);
 pages of mapped files do not count. MAP writes a temporary file of 2.6 GB. SCATTERING needs kymatio,
@@ -61,7 +61,7 @@ UNIONS = {
     "sizes 1:40": {"noise": 0.1, "weights": np.geomspace(1, 40, 10)},
     "30 % outliers": {"noise": 0.1, "outliers": 0.3},
 }
-PARTS = ("REAL", "SYNTHETIC", "KERNEL", "MILLION", "MAP", "SCATTERING", "REFERENCE")
+PARTS = ("REAL", "SYNTHETIC", "NUMBER", "KERNEL", "MILLION", "MAP", "SCATTERING", "REFERENCE")
 SOLVERS = ("auto", "adssc", "lsr", "ensc", "ssc", "ssc-omp", "tsc", "lrsc", "kss", "ekss")
 
 
@@ -200,6 +200,32 @@ def run_synthetic(seeds):
         for name in peers(10, 0):
             runs = [measured(peers(10, s)[name], *data[s]) for s in range(min(seeds, 3))]
             yield row(title, name, runs)
+
+
+def run_number():
+    """Ask for the number of clusters: of unions of so many subspaces, and of the sets."""
+    for K, weights, draws in ((5, None, 10), (10, None, 6), (20, None, 3), (10, (1, 20), 5)):
+        given = {} if weights is None else {"weights": np.geomspace(*weights, K)}
+        found = []
+        for seed in range(draws):
+            X, _ = make_union_of_subspaces(
+                60 * K, 100, n_clusters=K, dims=4, noise=0.4, random_state=seed, **given
+            )
+            found.append(number_found(X, seed))
+        data = "one size" if weights is None else "sizes {} to {}".format(*weights)
+        print(f"{K} subspaces, {data}: {found}", flush=True)
+        yield {"data": data, "clusters": K, "draws": draws, "right": found.count(K)}
+    for data, X, y in real():
+        if len(X) <= 2000:
+            row = {"data": data, "clusters": len(np.unique(y)), "found": number_found(X, 0)}
+            print(row, flush=True)
+            yield row
+
+
+def number_found(X, seed):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return int(SubspaceClusterer("auto", random_state=seed).fit(X).n_clusters_)
 
 
 def run_kernel(repeats=5):
@@ -387,6 +413,7 @@ def main():
     parts = {
         "REAL": lambda: run_real(options.seeds),
         "SYNTHETIC": lambda: run_synthetic(options.seeds),
+        "NUMBER": run_number,
         "KERNEL": run_kernel,
         "MILLION": run_million,
         "MAP": run_map,

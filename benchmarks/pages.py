@@ -40,8 +40,8 @@ def write(text):
 
 
 def pages():
-    """Return the pages of the documentation."""
-    return sorted((ROOT / "docs").glob("*.md"))
+    """Return the pages of the documentation, and what is read without them."""
+    return [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), *ROOT.glob("plugins/*/README.md")]
 
 
 def rewrite(check=False):
@@ -50,7 +50,7 @@ def rewrite(check=False):
     for page in pages():
         old = page.read_text("utf-8")
         if (new := write(old)) != old:
-            changed.append(page.name)
+            changed.append(str(page.relative_to(ROOT)))
             if not check:
                 page.write_text(new, "utf-8")
     return changed

@@ -50,12 +50,16 @@ RUNS = {
     "lp_regression": Run(["--quick", "--repeats", "3"], [], "0"),
     "manifold": Run(["density", "scaling"], [], "0; density: 0 to 4"),
     "regression": Run(["--quick"], [], "0"),
-    "sensing": Run(["--repeats", "1"], [], "0"),
+    "sensing": Run(["--only", "rows", "--repeats", "1"], [], "0"),
     "sketch": Run(["--quick"], [], "0"),
     "startup": Run(["--runs", "5"], [], "none: nothing is random"),
-    "stream": Run(["--rows", "500000"], ["--rows", "100000000"], "0"),
+    "stream": Run(
+        ["--only", "table", "--rows", "500000"], ["--rows", "100000000"], "0; errors: 0 to 99"
+    ),
     "transport": Run(
-        ["race", "--repeats", "1"], ["race", "passes", "sweeps", "memory", "--large"], "0"
+        ["race", "--repeats", "1"],
+        ["race", "passes", "sweeps", "memory", "marginals", "--large"],
+        "0",
     ),
     "verify": Run([], [], "with each claim"),
 }

@@ -1,6 +1,9 @@
 """Error and time of matrix sensing, beside the nuclear norm and linear models without a rank.
 
-``python benchmarks/sensing.py [--large] [--json FILE]``
+``python benchmarks/sensing.py [--only PART ...] [--large] [--json FILE]``
+
+The part "rows" is that comparison. "descent" counts steps of gradient descent from starts of
+several sizes, and "recovery" the instances that few measurements determine.
 
 One thread, CPU time, medians; all sides of a row run in this process, in turn. The nuclear norm is
 minimised by accelerated proximal gradient steps in NumPy, along a path of ten penalties of which
@@ -95,18 +98,60 @@ def sides(problem, truth):
     return calls
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--large", action="store_true", help="100 x 100 as well")
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--json", help="write the table here")
-    options = parser.parse_args()
-    warnings.simplefilter("ignore")
-    table = []
+def errors(solver, problem, truth, tol=1e-10):
+    """Return the distances from the truth after each iteration, until one is at most `tol`."""
+    found = []
+
+    def look(state):
+        found.append(float(np.linalg.norm(state["x"]() - truth) / np.linalg.norm(truth)))
+        return found[-1] <= tol
+
+    solver.solve(problem, rng=0, callback=look)
+    return found
+
+
+def descent():
+    """Yield the steps and the error of each way of descent from each size of start."""
+    rng = np.random.default_rng(0)
+    U = np.linalg.qr(rng.standard_normal((30, 3)))[0]
+    M, A = U @ U.T, rng.standard_normal((900, 900))
+    ways = {
+        "rewritten once": ({}, False),
+        "not rewritten": ({"rebalance": False}, False),
+        "one factor": ({}, True),
+    }
+    for way, (options, symmetric) in ways.items():
+        for start in (0.01, 0.05, 0.2, 0.5):
+            problem = MatrixSensing(
+                A=A, y=A @ M.ravel(), matrix_shape=(30, 30), rank=6, symmetric=symmetric
+            )
+            solver = GD(init_scale=start, tol=1e-14, max_iter=2000, **options)
+            found = errors(solver, problem, M)
+            print(f"{way:20}start {start:5}{len(found):6} steps{found[-1]:9.1e}", flush=True)
+            yield {"way": way, "start": start, "steps": len(found), "error": found[-1]}
+
+
+def recovery(instances=5):
+    """Yield how many instances Gauss-Newton recovers from so many measurements; 30 x 30, rank 3."""
+    for n in (171, 200, 270):
+        found = []
+        for seed in range(instances):
+            rng = np.random.default_rng(seed)
+            M = planted(30, 30, 3, 1.0, rng)
+            A = rng.standard_normal((n, 900))
+            problem = MatrixSensing(A=A, y=A @ M.ravel(), matrix_shape=(30, 30), rank=3)
+            x = RGN(max_iter=1000).solve(problem).x
+            found.append(bool(np.linalg.norm(x - M) <= 1e-6 * np.linalg.norm(M)))
+        print(f"{n} measurements: {sum(found)} of {instances} exact", flush=True)
+        yield {"measurements": n, "exact": sum(found), "instances": instances}
+
+
+def comparison(options):
+    """Yield a row for each side of each case."""
     print(f"{'case':26}{'side':28}{'error':>9}{'CPU s':>9}{'ratio':>9}")
     for case, problem, truth in cases(options.large):
         calls = sides(problem, truth)
-        times, errors = {name: [] for name in calls}, {}
+        times, found = {name: [] for name in calls}, {}
         calls["skrand rgn"]()
         for turn in range(options.repeats):
             for name, call in calls.items():
@@ -116,16 +161,39 @@ def main():
                 start = time.process_time()
                 M = call()
                 times[name].append(time.process_time() - start)
-                errors[name] = float(np.linalg.norm(M - truth) / np.linalg.norm(truth))
+                found[name] = float(np.linalg.norm(M - truth) / np.linalg.norm(truth))
         base = statistics.median(times["skrand rgn"])
         for name in calls:
             seconds = statistics.median(times[name])
-            row = {"case": case, "side": name, "error": errors[name], "seconds": seconds}
-            table.append({**row, "ratio": seconds / base})
-            print(f"{case:26}{name:28}{errors[name]:9.1e}{seconds:9.3f}{seconds / base:9.1f}")
+            print(f"{case:26}{name:28}{found[name]:9.1e}{seconds:9.3f}{seconds / base:9.1f}")
+            yield {
+                "case": case,
+                "side": name,
+                "error": found[name],
+                "seconds": seconds,
+                "ratio": seconds / base,
+            }
+
+
+PARTS = {
+    "rows": comparison,
+    "descent": lambda options: descent(),
+    "recovery": lambda options: recovery(),
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART")
+    parser.add_argument("--large", action="store_true", help="100 x 100 as well")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--json", help="write the table here")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    tables = {name: list(PARTS[name](options)) for name in options.only}
     if options.json:
         with open(options.json, "w") as file:
-            json.dump({"schema": SCHEMA, "rows": table}, file, indent=1)
+            json.dump({"schema": SCHEMA, **tables}, file, indent=1)
 
 
 if __name__ == "__main__":

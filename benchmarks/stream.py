@@ -1,6 +1,7 @@
 """Streams: rate as a share of the memory bandwidth, and peak memory in a fresh process.
 
-``python benchmarks/stream.py [--rows N] [--json FILE]``
+``python benchmarks/stream.py [--only PART ...] [--rows N] [--json FILE]``, where a part is table or
+errors.
 
 One thread, CPU time. A "read" is the time that summing the entries of a chunk takes in this very
 run; the share is reads per pass of the stream, inverted. The stream is one chunk of random rows fed
@@ -9,6 +10,10 @@ again and again, so that making data costs nothing; each way gets the same rows.
 
 Memory is measured in a process of its own: the growth of the largest resident size from when the
 chunk exists, to the end of the stream.
+
+"errors" has the error that a sketch states over the one it makes, and how often its intervals cover
+the exact coefficient, over 100 seeds: on rows of which all matter alike, and on rows of which as
+many as there are columns carry the data.
 """
 
 import os
@@ -27,6 +32,8 @@ import numpy as np
 from sklearn.linear_model import SGDRegressor
 
 from skrand import SketchedRegressor
+from skrand.exceptions import SketchQualityWarning
+from skrand.regression.solvers import SketchAndSolve
 
 SCHEMA = 1
 CHUNK, D = 200_000, 100
@@ -106,19 +113,10 @@ def memory(way, chunks):
     print(peak() - before)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=4_000_000)
-    parser.add_argument("--json", help="write the table here")
-    parser.add_argument("--memory", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    chunks = max(2, options.rows // CHUNK)
-    if options.memory:
-        memory(options.memory, chunks)
-        return
+def rates(chunks):
+    """Yield rate, memory and excess of each way to take in the stream."""
     X, y = chunk()
     exact = SketchedRegressor().fit(X, y)
-    table = []
     print(f"{chunks * CHUNK} rows x {D}, {chunks * X.nbytes / 1e9:.1f} GB, in chunks of {CHUNK}")
     print("way            GB/s  share of read  solve, s   MB  excess objective")
     for way in WAYS:
@@ -140,13 +138,72 @@ def main():
             "megabytes": grown,
             "excess": excess,
         }
-        table.append(row)
         print(
             f"{way:13s} {row['gigabytes_per_second']:5.1f} {row['share_of_read']:14.2f} "
             f"{solve:9.3f} {grown:4.0f} {excess:17.1e}"
         )
+        yield row
+
+
+def stated_errors(n=4096, d=32, seeds=100):
+    """Yield what the sketches say of their errors beside the errors."""
+    rng = np.random.default_rng(0)
+    few = 1e-3 * rng.standard_normal((n, d))
+    few[:d] += np.eye(d)
+    noise = rng.standard_normal(n)
+    for data, X in (("all rows matter", rng.standard_normal((n, d))), ("few rows matter", few)):
+        y = X @ np.ones(d) + noise
+        exact = np.linalg.lstsq(X, y)[0]
+        for sketch in ("gaussian", "srht", "sparse-sign", "countsketch"):
+            for times in (4, 8):
+                ratios, hits, noticed = [], [], 0
+                for seed in range(seeds):
+                    model = SketchedRegressor(
+                        solver=SketchAndSolve(sketch=sketch, sketch_size=float(times)),
+                        fit_intercept=False,
+                        random_state=seed,
+                    )
+                    with warnings.catch_warnings(record=True) as caught:
+                        warnings.simplefilter("always")
+                        model.fit(X, y)
+                    noticed += any(w.category is SketchQualityWarning for w in caught)
+                    off = np.linalg.norm(X @ (model.coef_ - exact))
+                    ratios.append(model.error_estimate_ / off)
+                    hits.append(np.abs(model.coef_ - exact) <= model.coef_error_)
+                low, high = np.quantile(ratios, (0.05, 0.95))
+                row = {
+                    "data": data,
+                    "sketch": sketch,
+                    "rows_a_column": times,
+                    "low": float(low),
+                    "high": float(high),
+                    "coverage": float(np.mean(hits)),
+                    "noticed": noticed / seeds,
+                }
+                print(row, flush=True)
+                yield row
+
+
+PARTS = {"table": rates, "errors": lambda chunks: stated_errors()}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, default=4_000_000)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART")
+    parser.add_argument("--json", help="write the tables here")
+    parser.add_argument("--memory", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    chunks = max(2, options.rows // CHUNK)
+    if options.memory:
+        memory(options.memory, chunks)
+        return
+    report = {"schema": SCHEMA}
+    for name in options.only:
+        if name == "table":
+            report |= {"rows": chunks * CHUNK, "features": D}
+        report[name] = list(PARTS[name](chunks))
     if options.json:
-        report = {"schema": SCHEMA, "rows": chunks * CHUNK, "features": D, "table": table}
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump(report, file, indent=1)
 

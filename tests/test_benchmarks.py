@@ -13,8 +13,18 @@ RESULTS = sorted((BENCHMARKS / "results").glob("*.json"))
 
 pytestmark = pytest.mark.skipif(not BENCHMARKS.exists(), reason="not beside a source tree")
 
-#: Pages whose tables of times are all made from the files.
-GENERATED = ("fewshot", "lp_regression", "manifold", "regression", "sensing", "streaming")
+#: Pages whose tables of times are all made from the files of figures.
+GENERATED = (
+    "clustering",
+    "completion",
+    "fewshot",
+    "lp_regression",
+    "manifold",
+    "regression",
+    "sensing",
+    "streaming",
+    "transport",
+)
 
 SCRIPT = """
 import argparse, json, sys

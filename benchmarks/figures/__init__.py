@@ -21,6 +21,11 @@ def results(name):
     return json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
 
 
+def claims(entry):
+    """Return what `skrand verify` said of one entry."""
+    return [row for row in results("verify")["claims"] if row["entry"].endswith(f":{entry}")]
+
+
 def table(*rows):
     """Return Markdown; the first row is the header."""
     rows = [list(map(str, row)) for row in rows]

@@ -152,3 +152,24 @@ def completion_imputers():
         if any(cells):
             lines.append((name, *cells))
     return table(*lines)
+
+
+@measured
+def sensing_descent():
+    rows = by(results("sensing")["descent"], "way", "start")
+    starts = dict.fromkeys(start for _, start in rows)
+    lines = [("start", *starts)]
+    for way in dict.fromkeys(way for way, _ in rows):
+        found = [rows[way, start] for start in starts]
+        cells = [row["steps"] if row["error"] <= 1e-10 else power(row["error"]) for row in found]
+        lines.append((way, *cells))
+    return table(*lines)
+
+
+@measured
+def sensing_recovery():
+    rows = results("sensing")["recovery"]
+    said = ", ".join(
+        f"{row['exact']} of {row['instances']} at {row['measurements']}" for row in rows
+    )
+    return f"{said} measurements"

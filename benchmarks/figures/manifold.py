@@ -2,7 +2,7 @@
 
 import re
 
-from figures import by, digits, measured, power, results, table
+from figures import by, claims, digits, measured, power, results, table
 
 
 def _linearised(case):
@@ -127,3 +127,21 @@ def manifold_scaling():
         ]
         lines.append((case.partition(", ")[2], *cells))
     return table(*lines)
+
+
+@measured
+def manifold_linear():
+    rows = _linearised("digits")
+    values = (rows[side]["coherence"] for side in ("linear map", "ManifoldLinearizer"))
+    return "cosine {:.2f} on the digits below, against {:.2f}".format(*values)
+
+
+@measured
+def manifold_start():
+    return f"{_linearised('digits')['ManifoldLinearizer']['accuracy']:.3f}"
+
+
+@measured
+def manifold_points():
+    (claim,) = claims("molrg")
+    return f"{claim['measured']:.1f} d"

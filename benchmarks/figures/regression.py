@@ -1,6 +1,6 @@
 """Figures of linear models: least squares, other powers of the loss, streams."""
 
-from figures import by, count, digits, measured, power, results, seconds, shape, table
+from figures import by, claims, count, digits, measured, power, results, seconds, shape, table
 
 
 @measured
@@ -138,3 +138,54 @@ def stream():
 @measured
 def stream_rows():
     return f"{results('stream')['rows']:.0e}".replace("e+0", "e")
+
+
+@measured
+def stream_errors():
+    rows = by(results("stream")["errors"], "data", "sketch", "rows_a_column")
+    lines = [
+        (
+            "data",
+            "sketch",
+            "rows a column",
+            "`error_estimate_` / true error, 5 to 95 %",
+            "coverage of `coef_error_`, nominal 95 %",
+        )
+    ]
+    for (data, sketch, times), row in rows.items():
+        ratios = f"{row['low']:.2f} to {row['high']:.2f}"
+        lines.append((data, f"`{sketch}`", times, ratios, f"{100 * row['coverage']:.1f} %"))
+    return table(*lines)
+
+
+@measured
+def stream_noticed():
+    rows = results("stream")["errors"]
+    shares = [
+        f"{100 * row['noticed']:.0f} % of the draws at {row['rows_a_column']} rows a column"
+        for row in rows
+        if (row["data"], row["sketch"]) == ("few rows matter", "countsketch")
+    ]
+    return " and ".join(shares)
+
+
+@measured
+def stream_linf():
+    dense, sparse = claims("sketch")
+    promised = dense["promised"].removeprefix("<= ")
+    return (
+        f"{dense['measured']:.1f} for SRHT and {sparse['measured']:.1f}, the worst possible, for "
+        f"CountSketch where {float(promised):.1f}"
+    )
+
+
+@measured
+def lp_coreset_excess():
+    """Word the largest of median excess times m / d, which is what each claim measured."""
+    values = [claim["measured"] for claim in claims("coreset")]
+    uniform = [claim["baseline"] / claim["measured"] for claim in claims("coreset")]
+    return (
+        f"at most {min(values):.2f} to {max(values):.2f} times d / m for m rows, where a uniform "
+        f"sample of the same size has {digits(min(uniform), 1)} to {digits(max(uniform), 1)} times "
+        "as much"
+    )

@@ -1,6 +1,8 @@
 """Figures of optimal transport."""
 
-from figures import by, count, digits, measured, power, results, table
+import re
+
+from figures import by, claims, count, digits, measured, power, results, table
 
 
 def _transport(part, *keys):
@@ -112,4 +114,47 @@ def transport_memory():
         if "violation" in row:
             more = f"{digits(row['seconds'])}, {row['passes']}, {power(row['violation'])}"
         lines.append((side, count(n), f"{row['peak'] - row['before']:.0f}", more))
+    return table(*lines)
+
+
+@measured
+def transport_span():
+    counts = [row["sweeps"] for row in results("transport")["sweeps"]]
+    counts += [
+        row["passes"] for row in results("transport")["race"] if row["side"] == "skrand auto"
+    ]
+    return f"{min(counts)} to {max(counts)} sweeps"
+
+
+@measured
+def transport_sns():
+    cases = ("random costs, 500", "digits, squared distances", "digits, L1")
+    took = re.compile(r"(\w+) took ([\d +]+) \w+ and ([\d.e-]+) s(?: and stopped at ([\d.e-]+))?")
+    lines = [("case", "Sinkhorn, iterations", "SNS, iterations", "`auto`, sweeps")]
+    for case, claim in zip(cases, claims("sns"), strict=False):
+        cells = {}
+        for side, steps, time, missed in took.findall(claim["note"]):
+            stopped = f", stopped at {power(float(missed))}" if missed else ""
+            cells[side] = f"{steps}, {digits(float(time))} s{stopped}"
+        lines.append((case, *(cells[side] for side in ("Sinkhorn", "SNS", "auto"))))
+    return table(*lines)
+
+
+@measured
+def transport_sns_dropped():
+    return power(claims("sns")[3]["measured"])
+
+
+@measured
+def transport_marginals():
+    names = {
+        "balanced": '`"balanced"`',
+        "unbalanced": '`"unbalanced"`, `reg_marginal=10`',
+        "semi-relaxed": '`"semi-relaxed"`, `reg_marginal=(10, inf)`',
+        "partial": '`"partial"`, `mass=0.9`',
+    }
+    lines = [("", "mass moved", "of the outliers", "mean shift of the others")]
+    for row in results("transport")["marginals"]:
+        shift = "({:.2f}, {:.2f})".format(*row["shift"])
+        lines.append((names[row["marginal"]], digits(row["mass"]), f"{row['outliers']:.4f}", shift))
     return table(*lines)
