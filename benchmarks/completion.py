@@ -1,7 +1,7 @@
 """Matrix completion beside cmfrec, scikit-surprise, implicit, fancyimpute and scikit-learn.
 
 ``python benchmarks/completion.py [TABLE ...] [--large] [--json FILE]``, where a table is one of
-recovery, ratings, million, matrix, linear, imputers, solvers.
+recovery, ratings, million, matrix, linear, far, imputers, solvers.
 
 One thread, CPU time, the least of three (`median` beside it in the JSON); all sides of a table run
 in this process, in turn. Quality is shown beside time: a ratio without it means nothing. Ids are
@@ -314,14 +314,40 @@ def gather(problem, rank):
     return passes
 
 
+def places(n, count):
+    """Return random entries of an n x n matrix, in float32."""
+    rng = np.random.default_rng(0)
+    flat = np.unique(rng.integers(n * n, size=int(1.05 * count)))
+    rows, columns = np.divmod(rng.permutation(flat)[:count], n)
+    values = rng.standard_normal(count).astype(np.float32)
+    return sp.csr_array((values, (rows, columns)), shape=(n, n))
+
+
+def sweep(state, mode):
+    for side in (0, 1):
+        steps = 1 if mode == EXACT else 3
+        state.half(side, 1.0, mode=mode, eta=1e-9, steps=steps)
+
+
+def far(table, large):
+    """Time of a sweep over that of reading factors which the nearer caches do not hold."""
+    n, count = 20_000, 2_000_000
+    X = places(n, count)
+    for k in (64, 128):
+        task = MatrixCompletion(X=X, rank=k, alpha=1.0, init="random")
+        state, _ = start(task, np.random.default_rng(0))
+        times = compare({"cg": partial(sweep, state, CONJUGATE), "gather": gather(task, k)})
+        seconds = {side: min(values) for side, (_, values) in times.items()}
+        over = seconds["cg"] / seconds["gather"]
+        row = {"table": "far", "rank": k, "entries": count, "seconds": seconds}
+        table.append({**row, "cg_over_gather": over})
+        print(f"sweep, {n} x {n}, {count} entries, rank {k}: {over:.2f} times reading", flush=True)
+
+
 def linear(table, large):
     """Time of a sweep by rank, at a fixed number of entries; and over that of reading factors."""
-    n, count = (20_000, 2_000_000) if large else (4000, 400_000)
-    rng = np.random.default_rng(0)
-    places = np.unique(rng.integers(n * n, size=int(1.05 * count)))
-    rows, columns = np.divmod(rng.permutation(places)[:count], n)
-    values = rng.standard_normal(count).astype(np.float32)
-    X = sp.csr_array((values, (rows, columns)), shape=(n, n))
+    n, count = 4000, 400_000
+    X = places(n, count)
     inners = {"cg": CONJUGATE, "cholesky": EXACT, "sketch": SKETCHED}
     implicit = peer("implicit")
     sides = [*inners, "gather"] + ["implicit"] * (implicit is not None)
@@ -334,13 +360,7 @@ def linear(table, large):
     for k in (8, 16, 32, 64, 128):
         task = MatrixCompletion(X=X, rank=k, alpha=1.0, init="random")
         state, _ = start(task, np.random.default_rng(0))
-
-        def sweep(inner, state=state):
-            for side in (0, 1):
-                steps = 1 if inner == "cholesky" else 3
-                state.half(side, 1.0, mode=inners[inner], eta=1e-9, steps=steps)
-
-        calls = {inner: partial(sweep, inner) for inner in inners}
+        calls = {inner: partial(sweep, state, mode) for inner, mode in inners.items()}
         results = compare({**calls, "gather": gather(task, k)})
         seconds |= {(side, k): min(times) for side, (_, times) in results.items()}
         if implicit is not None:
@@ -470,6 +490,7 @@ TABLES = {
     "million": million,
     "matrix": matrix,
     "linear": linear,
+    "far": far,
     "imputers": imputers,
     "solvers": solvers,
 }

@@ -38,12 +38,12 @@ class Run(NamedTuple):
 RUNS = {
     "clustering": Run(
         ["--only", "REAL", "--seeds", "1"],
-        ["--only", "REAL", "KERNEL", "MILLION", "MAP", "SCATTERING", "REFERENCE", "--seeds", "1"],
+        ["--seeds", "1"],
         "0 up to the number of seeds",
     ),
     "completion": Run(
         ["ratings", "imputers"],
-        ["recovery", "ratings", "million", "matrix", "linear", "imputers"],
+        ["recovery", "ratings", "million", "matrix", "linear", "far", "imputers"],
         "0; trials: 0 up to their number",
     ),
     "fewshot": Run(["speed"], [], "1000 for tuning, 1 for scoring"),

@@ -62,3 +62,38 @@ def clustering_kernel():
         f"{row['ratio']:.2f} times the bare product for {row['q']} a row, D = {row['D']}"
         for row in results("clustering")["KERNEL"]
     )
+
+
+@measured
+def clustering_unions():
+    rows = by(results("clustering")["SYNTHETIC"], "data", "solver")
+    cases = dict.fromkeys(data for data, _ in rows)
+    lines = [("", *cases)]
+    for solver in dict.fromkeys(solver for _, solver in rows):
+        name = f"`{solver.removeprefix('skrand ')}`"
+        lines.append((name, *(f"{rows[data, solver]['accuracy']:.3f}" for data in cases)))
+    return table(*lines)
+
+
+@measured
+def clustering_number():
+    said = [
+        f"{row['right']} of {row['draws']} for {row['clusters']} subspaces of {row['data']}"
+        for row in results("clustering")["NUMBER"]
+        if "draws" in row
+    ]
+    return ", ".join(said)
+
+
+@measured
+def clustering_number_sets():
+    rows = [row for row in results("clustering")["NUMBER"] if "found" in row]
+    names = (row["data"].partition(" ")[0] for row in rows)
+    said = zip(names, rows, strict=True)
+    return ", ".join(f"{name} has {row['found']} for {row['clusters']}" for name, row in said)
+
+
+@measured
+def clustering_map_wrong():
+    row = results("clustering")["MAP"][0]
+    return f"{1e7 * (1 - row['accuracy']):.0f} rows in ten million"

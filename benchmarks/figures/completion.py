@@ -173,3 +173,12 @@ def sensing_recovery():
         f"{row['exact']} of {row['instances']} at {row['measurements']}" for row in rows
     )
     return f"{said} measurements"
+
+
+@measured
+def completion_far():
+    values = [
+        f"{row['cg_over_gather']:.1f} times that at rank {row['rank']}"
+        for row in _completion("far")
+    ]
+    return " and ".join(values)
