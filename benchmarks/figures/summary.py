@@ -166,3 +166,12 @@ def performance_files():
             (f"[{name}](#{name})", what.replace("``", "`"), made, ", ".join(sorted(dates)))
         )
     return table(*lines)
+
+
+@measured
+def readme_digits():
+    rows = by(results("manifold")["rows"], "part", "case", "side")
+    values = (
+        rows["linearize", "digits", side]["coherence"] for side in ("KMeans", "ManifoldLinearizer")
+    )
+    return "{:.2f} to {:.2f}".format(*values)
