@@ -45,6 +45,7 @@ from collections import namedtuple
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
+from importlib.util import find_spec
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -58,6 +59,7 @@ from skrand.fewshot import (
     NormalInverseWishart,
     TransductiveLabelling,
     TransductiveSplit,
+    graph,
 )
 from skrand.fewshot.graph import Graph
 from skrand.fewshot.metrics import SquaredEuclidean
@@ -543,15 +545,15 @@ def scale(n, n_classes=100, d=64):
     given = TransductiveLabelling(X=X, y=y, n_classes=n_classes)
     indptr = np.arange(0, 5 * len(y) + 1, 5, dtype=np.int64)
 
-    def graph(near):
+    def links_to(near):
         """Return the graph of five given neighbours a row."""
         return Graph(indptr, near.astype(np.int32), np.full(len(near), 0.2, np.float32))
 
-    random = graph(rng.integers(len(y), size=5 * len(y)))
+    random = links_to(rng.integers(len(y), size=5 * len(y)))
     # Rows of a class anywhere, which is what neighbours are where classes are compact.
     order, counts = truth.argsort(kind="stable"), np.bincount(truth)
     first, size = (np.repeat(v[truth], 5) for v in (counts.cumsum() - counts, counts))
-    same = graph(order[first + (size * rng.random(len(first))).astype(np.int64)])
+    same = links_to(order[first + (size * rng.random(len(first))).astype(np.int64)])
     metric = SquaredEuclidean(given)
     A, b = metric.scores(given.means)
     At = np.ascontiguousarray(A.T.astype(np.float32))
@@ -772,10 +774,10 @@ def large(options, result):
     for c in range(10):
         y[np.flatnonzero(truth == c)[:5]] = c
     given = TransductiveLabelling(X=X, y=y, n_classes=10)
-    rows = []
+    rows, k = [], Clustering().neighbours(len(X))
     print(f"\nFashion-MNIST, {len(X)} rows, 64 principal components, 5 shots; one draw, CPU s")
 
-    def side(name, call):
+    def side(name, call, given=given):
         start, labels = time.process_time(), call(given)
         seconds = time.process_time() - start
         right = (
@@ -784,10 +786,26 @@ def large(options, result):
         rows.append({"side": name, "seconds": seconds, "accuracy": right})
         print(f"{name:26}{seconds:9.1f}" + (f"{right:9.1f}" if right else ""), flush=True)
 
-    side("graph", lambda given: given.graph(Clustering().neighbours(len(X))))
+    approximate, graph.APPROXIMATE = graph.APPROXIMATE, len(X)
+    side("graph, exact", lambda given: given.graph(k))
     for name in ("prototype", "LogisticRegression", "clustering", "auto", "LabelSpreading (knn)"):
         side(name, FASHION_SIDES[name])
     result["large"] = {"rows": len(X), "table": rows}
+    graph.APPROXIMATE = approximate
+    package = next(filter(find_spec, ("pynndescent", "hnswlib")), None)
+    if package is None or len(X) <= approximate:
+        return
+    other = replace(given)
+    side(f"graph, by {package}, first in a process", lambda given: graph.neighbour_graph(X, k))
+    side(f"graph, by {package}", lambda given: given.graph(k), other)
+    for name in ("clustering", "auto"):
+        side(f"{name}, by {package}", FASHION_SIDES[name], other)
+    probe = np.random.default_rng(1).choice(len(X), min(len(X), 2000), replace=False)
+    # Rows are their own nearest neighbours.
+    nearest, found = graph.neighbours(X, X[probe], k + 1), graph.nearest_others(X, k)[probe]
+    recall = float(np.mean([len(set(a) & set(b)) / k for a, b in zip(nearest, found, strict=True)]))
+    print(f"{package} finds {100 * recall:.2f} % of the nearest neighbours")
+    result["large"] |= {"package": package, "version": version(package), "recall": recall}
 
 
 FASHION_SIDES = {

@@ -54,10 +54,10 @@ def neighbour_graph(X: np.ndarray, k: int) -> Graph:
     ``D^(-1/2) (A + A^T) D^(-1/2)``, where A has ones at the `k` nearest other rows of each row and
     D holds the row sums of the symmetric matrix.
 
-    Cost: ``O(n^2 d)`` up to 50 000 rows, exact. Above that, ``hnswlib`` or ``pynndescent`` is used
-    if it is installed (the extra ``neighbors``), and finds most of the neighbours in about
-    ``O(n log n)``; without one of them the search stays exact. Memory: ``O(n k)``, and a block of
-    distances.
+    Cost: ``O(n^2 d)`` up to 50 000 rows, exact. Above that, ``pynndescent`` (the extra
+    ``neighbors``) or else ``hnswlib`` is used if it is installed, and finds nearly all of the
+    neighbours in about ``O(n log n)``, the same ones in each run; without one of them the search
+    stays exact. Memory: ``O(n k)``, and a block of distances.
 
     Parameters
     ----------
@@ -119,10 +119,10 @@ def nearest_others(X: np.ndarray, k: int) -> np.ndarray:
         D = relative_distances(X, X)
         np.fill_diagonal(D, np.inf)
         return _smallest(D, k)
-    if len(X) > APPROXIMATE and find_spec("hnswlib"):
-        return _hnswlib(X, k)
     if len(X) > APPROXIMATE and find_spec("pynndescent"):
         return _pynndescent(X, k)
+    if len(X) > APPROXIMATE and find_spec("hnswlib"):
+        return _hnswlib(X, k)
     with single_threaded_blas():
         search = NearestNeighbors(n_neighbors=k, algorithm=_algorithm(X)).fit(X)
         return search.kneighbors(return_distance=False)
@@ -143,8 +143,10 @@ def _hnswlib(X: np.ndarray, k: int) -> np.ndarray:
 def _pynndescent(X: np.ndarray, k: int) -> np.ndarray:
     from pynndescent import NNDescent
 
-    near, _ = NNDescent(X, n_neighbors=k + 1, random_state=0, n_jobs=1).neighbor_graph
-    return _without_self(near)
+    # Neighbours of neighbours are where it searches: few of them lose most of the nearest.
+    wide = max(30, k + 1)
+    near, _ = NNDescent(X, n_neighbors=wide, random_state=0, n_jobs=1).neighbor_graph
+    return _without_self(near)[:, :k]
 
 
 def _without_self(near: np.ndarray) -> np.ndarray:

@@ -9,8 +9,9 @@ from sklearn.datasets import load_digits
 
 from skrand._ext import fewshot as _kernels
 from skrand.fewshot import TransductiveLabelling
+from skrand.fewshot import graph as graph_module
 from skrand.fewshot import objective as objective_module
-from skrand.fewshot.graph import Graph, neighbour_graph
+from skrand.fewshot.graph import Graph, nearest_others, neighbour_graph
 from skrand.fewshot.labels import class_sums
 from skrand.fewshot.metrics import SquaredEuclidean
 from skrand.fewshot.rules import probabilities
@@ -330,6 +331,23 @@ def test_large_and_small_graphs_agree(monkeypatch):
     small = neighbour_graph(X, 5).matrix().toarray()
     monkeypatch.setattr("skrand.fewshot.graph.DENSE", 100)
     np.testing.assert_allclose(neighbour_graph(X, 5).matrix().toarray(), small, atol=1e-12)
+
+
+@pytest.mark.parametrize("package", ["pynndescent", "hnswlib"])
+def test_approximate_search_finds_nearly_all_neighbours(monkeypatch, package):
+    pytest.importorskip(package)
+    monkeypatch.setattr(graph_module, "find_spec", lambda name: name == package)
+    X, k = load_digits().data, 4
+    exact = nearest_others(X, k)
+    monkeypatch.setattr(graph_module, "APPROXIMATE", 1500)
+    found = nearest_others(X, k)
+    assert found.shape == (len(X), k)
+    assert not (found == np.arange(len(X))[:, None]).any()
+    right = [len(set(a) & set(b)) for a, b in zip(found.tolist(), exact.tolist(), strict=True)]
+    assert np.mean(right) >= 0.97 * k
+    np.testing.assert_array_equal(nearest_others(X, k), found)
+    # Far more equal rows than neighbours.
+    assert len(set(nearest_others(np.zeros((1600, 3)), k)[0])) == k
 
 
 def test_balance_is_believed_where_it_holds():
