@@ -27,7 +27,7 @@ OTHERS = (
 LEFT_OUT = ("LabelPropagation", "SelfTraining")
 
 
-def _cells(ways=None):
+def accuracies(ways=None):
     """Return {(ways, set, shots, queries): {method: row}}, with `mean` as described above."""
     cells = {}
     for row in results("fewshot")["accuracy"]["table"]:
@@ -46,7 +46,7 @@ def _methods():
 
 
 def _mean(method, ways, queries=PRIORS):
-    return mean(rows[method]["mean"] for key, rows in _cells(ways).items() if key[3] in queries)
+    return mean(rows[method]["mean"] for key, rows in accuracies(ways).items() if key[3] in queries)
 
 
 def _named(key):
@@ -76,7 +76,7 @@ def _listed(words):
 def fewshot_episodes():
     said, fewer = [], []
     for ways in (5, 10):
-        cells = _cells(ways).values()
+        cells = accuracies(ways).values()
         most = max(rows["prototype"]["episodes"] for rows in cells)
         said.append(f"{most} at {ways} ways")
         ran = {}
@@ -97,7 +97,7 @@ def fewshot_episodes():
 
 @measured
 def fewshot_means():
-    cells = _cells()
+    cells = accuracies()
     best = {key: max(row["mean"] for row in rows.values()) for key, rows in cells.items()}
     lines = [
         (
@@ -130,13 +130,18 @@ def _highest(row):
     return row["difference"] + row["difference_interval"]
 
 
+def gap_to_the_best(ways):
+    """Return the best by the mean of all methods but ours, and how far `auto` is above it."""
+    means = {method: _mean(method, ways) for method in OTHERS}
+    peer = max(means, key=means.get)
+    return peer, _mean("auto", ways) - means[peer]
+
+
 @measured
 def fewshot_best():
     said = []
     for ways in (5, 10):
-        means = {method: _mean(method, ways) for method in OTHERS}
-        peer = max(means, key=means.get)
-        gap = _mean("auto", ways) - means[peer]
+        peer, gap = gap_to_the_best(ways)
         said.append(f"{gap:.1f} points above that of {peer} at {ways} ways")
     return " and ".join(said)
 
@@ -144,7 +149,7 @@ def fewshot_best():
 @measured
 def fewshot_gap():
     gaps = {}
-    for key, rows in _cells().items():
+    for key, rows in accuracies().items():
         peer = max(rows, key=lambda method, rows=rows: rows[method]["mean"])
         gaps[rows[peer]["mean"] - rows["auto"]["mean"]] = f"{peer}, {_named(key)}"
     gap = max(gaps)
@@ -153,26 +158,26 @@ def fewshot_gap():
 
 @measured
 def fewshot_unbalanced():
-    rows = _cells(5)[5, "digits", 1, "Dirichlet(2)"]
+    rows = accuracies(5)[5, "digits", 1, "Dirichlet(2)"]
     gaps = (f"{rows['auto']['mean'] - rows[peer]['mean']:.0f}" for peer in ("TIM", "PT-MAP"))
     return "{} points above TIM and {} above PT-MAP".format(*gaps)
 
 
 @measured
 def fewshot_below():
-    cells = _cells()
+    cells = accuracies()
     below = {key: rows["auto"] for key, rows in cells.items() if rows["auto"]["difference"] < 0}
     if not below:
-        return f"in none of {len(cells)}"
+        return f"in none of {len(cells)} cells"
     said = ", ".join(f"{_named(key)} by {_paired(row)}" for key, row in below.items())
-    return f"in {len(below)} of {len(cells)} ({said})"
+    return f"in {len(below)} of {len(cells)} cells ({said})"
 
 
 @measured
 def fewshot_cells():
     methods = [method for method in _methods() if method not in LEFT_OUT]
     lines = [("5-way cell", *methods, "interval")]
-    cells = _cells(5)
+    cells = accuracies(5)
     for _, name, shots, queries in sorted(cells):
         rows = cells[5, name, shots, queries]
         values = {method: f"{rows[method]['mean']:.1f}" for method in methods}
@@ -186,7 +191,7 @@ def fewshot_cells():
 
 @measured
 def fewshot_balanced():
-    cells = {key: rows for key, rows in _cells().items() if key[3] == "balanced"}
+    cells = {key: rows for key, rows in accuracies().items() if key[3] == "balanced"}
     said = []
     for peer in ("PT-MAP", "TIM"):
         gaps = {key: rows[peer]["mean"] - rows["auto"]["mean"] for key, rows in cells.items()}
@@ -197,7 +202,7 @@ def fewshot_balanced():
 
 @measured
 def fewshot_emoji():
-    rows = _cells(5)[5, "emoji", 5, "Dirichlet(2)"]
+    rows = accuracies(5)[5, "emoji", 5, "Dirichlet(2)"]
     values = (f"{rows[method]['mean']:.1f}" for method in ("auto", "prototype"))
     logistic = rows["LogisticRegression"]["mean"]
     return f"{{}} %, the nearest prototype {{}} and LogisticRegression {logistic:.1f}".format(
@@ -207,7 +212,7 @@ def fewshot_emoji():
 
 @measured
 def fewshot_embeddings():
-    cells = _cells(5)
+    cells = accuracies(5)
     gaps = [
         rows["clustering"]["mean"] - rows["auto"]["mean"]
         for rows in (cells[5, name, 5, "Dirichlet(2)"] for name in ("debian", "wordnet"))
@@ -224,7 +229,7 @@ def fewshot_easyfsl_setting():
     part = results("fewshot")["easyfsl"]
     versions, episodes = part["versions"], part["table"][0]["episodes"]
     easyfsl, torch = (versions[name].rpartition(".")[0] for name in ("easyfsl", "torch"))
-    each = episodes // len(_cells(5))
+    each = episodes // len(accuracies(5))
     return f"easyfsl {easyfsl} (torch {torch}) on {episodes} 5-way episodes, {each} a cell"
 
 

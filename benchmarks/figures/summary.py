@@ -3,13 +3,13 @@
 import ast
 
 from figures import RESULTS, by, count, digits, measured, results, table
-from figures.fewshot import fewshot_best, fewshot_emoji
+from figures.fewshot import accuracies, gap_to_the_best
 
 
 @measured
 def readme():
     lines = [
-        ("task", "beside", "data", "CPU time of theirs over ours", "a loss"),
+        ("task", "beside", "data", "times as fast", "a loss"),
         _least_squares(),
         _median(),
         _stream(),
@@ -17,6 +17,7 @@ def readme():
         _completion(),
         _sensing(),
         _clustering(),
+        _few_shot(),
     ]
     return table(*lines)
 
@@ -119,7 +120,7 @@ def _sensing():
     ours, theirs = rows[case, "skrand rgn"]["error"], rows[case, side]["error"]
     return (
         "[matrix sensing](docs/sensing.md)",
-        "the nuclear norm, best of ten penalties",
+        "the nuclear norm, the best of ten penalties in hindsight",
         "60 x 50, rank 4, 1200 measurements",
         _times(rows["60x50 r4, n=1200", side]["ratio"]),
         f"noise and too large a rank: error {ours:.3f}, theirs {theirs:.3f}",
@@ -140,14 +141,18 @@ def _clustering():
     )
 
 
-@measured
-def readme_fewshot():
-    return f"the mean accuracy of solver `auto` is {fewshot_best()}"
-
-
-@measured
-def readme_fewshot_loss():
-    return fewshot_emoji()
+def _few_shot():
+    peer, gap = gap_to_the_best(5)
+    worst = accuracies(5)[5, "emoji", 5, "Dirichlet(2)"]
+    ours, theirs = (worst[method]["mean"] for method in ("auto", "LogisticRegression"))
+    return (
+        "[few-shot labelling](docs/fewshot.md)",
+        f"{peer}, tuned by the same rule",
+        f"{len(accuracies(5))} kinds of 5-way episodes",
+        f"{gap:+.1f} points of accuracy",
+        "emoji, five labels a class, unbalanced, `LogisticRegression`: "
+        f"{ours - theirs:+.1f} points of accuracy",
+    )
 
 
 @measured
