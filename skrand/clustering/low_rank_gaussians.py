@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.linalg
@@ -223,14 +223,20 @@ def fit_low_rank_gaussians(
     rng : numpy.random.Generator
         Draws the starts.
     callback : callable, default=None
-        ``callback(iteration, log_likelihood, gain, model)``, true to stop the start.
+        ``callback(iteration, log_likelihood, gain, model)``, true to stop.
 
     Returns
     -------
     MixtureFit
     """
     X = np.asarray(X, dtype=np.float64)
-    best = None
+    best, stopped = None, False
+
+    def watch(*state: Any) -> bool:
+        nonlocal stopped
+        stopped = callback is not None and callback(*state)
+        return stopped
+
     with single_threaded_blas():
         for _ in range(n_init if labels is None else 1):
             start = (
@@ -238,9 +244,11 @@ def fit_low_rank_gaussians(
                 if labels is None
                 else np.eye(len(dims))[np.asarray(labels)]
             )
-            fit = _expectation_maximisation(X, dims, start, tol, max_iter, callback)
+            fit = _expectation_maximisation(X, dims, start, tol, max_iter, watch)
             if best is None or fit.log_likelihood_path[-1] > best.log_likelihood_path[-1]:
                 best = fit
+            if stopped:
+                break
     return best
 
 
@@ -272,7 +280,7 @@ def _expectation_maximisation(
     posterior: np.ndarray,
     tol: float,
     max_iter: int,
-    callback: Callable[[int, float, float, LowRankGaussians], bool] | None,
+    callback: Callable[[int, float, float, LowRankGaussians], bool],
 ) -> MixtureFit:
     path: list[float] = []
     converged, n_iter = False, 0
@@ -286,7 +294,7 @@ def _expectation_maximisation(
         n_iter += 1
         gain = path[-1] - path[-2]
         converged = gain <= tol * X.shape[1]
-        if callback is not None and callback(n_iter, path[-1], gain, model):
+        if callback(n_iter, path[-1], gain, model):
             break
     return MixtureFit(model, path, n_iter, converged)
 

@@ -214,11 +214,12 @@ def test_callbacks_see_usable_estimators_and_can_stop():
             scores.append(fitted_estimator.score(X))
             return True
 
-    model = LowRankGaussianMixture(3, subspace_dim=2, n_init=1, random_state=0)
+    model = LowRankGaussianMixture(3, subspace_dim=2, n_init=5, random_state=0)
     model.set_callbacks(Stop())
     with pytest.warns(ConvergenceWarning):
         model.fit(X)
     assert model.n_iter_ == 1
+    assert len(scores) == 2, "one iteration and the fit: no other start is tried"
     assert scores[0] == pytest.approx(model.log_likelihood_)
 
 
