@@ -224,6 +224,16 @@ def test_distances_to_subspaces(affine):
     np.testing.assert_array_equal(subspaces.assign(X), residuals.argmin(axis=1))
 
 
+@pytest.mark.parametrize("n", [8, 30, 31, 50])
+def test_groups_of_any_shape_get_their_leading_directions(n):
+    X = np.random.default_rng(0).standard_normal((n, 6)) * 2.0 ** -np.arange(6) @ np.eye(6, 30)
+    for rank, rows in ((6, X), (3, X * (np.arange(30) < 3))):
+        (U,) = Subspaces.fit(rows, np.zeros(n, dtype=int), 1, 4).bases
+        assert np.allclose(U.T @ U, np.eye(4), atol=1e-12)
+        wanted = np.linalg.svd(rows)[2][: min(rank, 4)]
+        assert np.allclose(np.linalg.norm(wanted @ U, axis=1), 1, atol=1e-12)
+
+
 def test_a_solver_in_ten_lines():
     class NearestDirections(GraphSolver):
         name = "nearest-directions"
