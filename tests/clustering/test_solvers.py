@@ -25,6 +25,7 @@ from skrand.clustering.solvers import (
     EnSC,
     Sampled,
 )
+from skrand.clustering.solvers.auto import _graphs
 from skrand.clustering.solvers.ensc import elastic_net_representation
 from skrand.clustering.solvers.lsr import least_squares_representation
 from skrand.clustering.solvers.omp import orthogonal_pursuit
@@ -232,6 +233,15 @@ def test_groups_of_any_shape_get_their_leading_directions(n):
         assert np.allclose(U.T @ U, np.eye(4), atol=1e-12)
         wanted = np.linalg.svd(rows)[2][: min(rank, 4)]
         assert np.allclose(np.linalg.norm(wanted @ U, axis=1), 1, atol=1e-12)
+
+
+def test_auto_tries_graphs_from_few_links_to_many():
+    X, _ = make_union_of_subspaces(400, 40, dims=4, n_clusters=4, noise=0.5, random_state=0)
+    C = least_squares_representation(SubspaceClustering(X=X), 1.0, 50)
+    links = [graph.affinity.nnz / 400 for graph in _graphs(C, np.inf, 1)[0]]
+    assert 4 <= links[0] <= 6
+    assert 15 < links[-1] <= 30
+    assert links == sorted(links)
 
 
 def test_a_solver_in_ten_lines():

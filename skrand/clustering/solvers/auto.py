@@ -25,7 +25,8 @@ __all__ = ["Auto"]
 _LAMBDAS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 _NEIGHBORS = 50
 
-#: Links a row of the graphs tried, from fewest to most; and from one to the next eta grows so much.
+#: Links a row of the graphs tried, from fewest to most, and one graph beyond, of at most twice as
+#: many; and from one to the next eta grows so much.
 _LINKS = (4.0, 15.0)
 _GROWTH = 1.7
 _ETA_RANGE = (1e-5, 10.0)
@@ -44,17 +45,17 @@ _AGREE = (1, 3, 5)
 class Auto(Solver):
     """Cluster by ``adssc`` over a grid of its penalties; the best-fitting partitions are combined.
 
-    For each weight of the least-squares representation, graphs with between 4 and 15 links a row
-    are cut. Those that keep at least 95 % of the rows in components large enough to be clusters are
-    compared by the energy that their groups leave outside subspaces of one dimension, which is the
-    objective of K-subspaces. The three or five best partitions are combined by how often they put
-    rows together, and K-subspaces runs from there until no row changes group. More rows than
-    `max_samples` are sampled first, as by solver ``sampled``.
+    For each weight of the least-squares representation, graphs with between 4 and 15 links a row,
+    and one with more, are cut. Those that keep at least 95 % of the rows in components large enough
+    to be clusters are compared by the energy that their groups leave outside subspaces of one
+    dimension, which is the objective of K-subspaces. The three or five best partitions are combined
+    by how often they put rows together, and K-subspaces runs from there until no row changes group.
+    More rows than `max_samples` are sampled first, as by solver ``sampled``.
 
     If the number of clusters is not given, it is that of the largest relative gap in the spectra of
-    all graphs.
+    all graphs with up to 15 links a row.
 
-    Cost: six products of n x D with D x n and some 25 doubly stochastic projections with their
+    Cost: six products of n x D with D x n and some 30 doubly stochastic projections with their
     spectra, on at most `max_samples` rows; and ``2 n D sum(d_k)`` flops to label the others.
     Memory: about 5 kB a row of the sample.
 
@@ -154,7 +155,7 @@ class Auto(Solver):
 
 
 def _graphs(C: sp.csr_array, dense: float, threads: int) -> tuple[list[Graph], float]:
-    """Return doubly stochastic graphs of a representation with numbers of links in the range.
+    """Return doubly stochastic graphs of a representation, of links in the range and one beyond.
 
     At an eta of `dense` there are known to be too many for the sparsest. The least such eta is
     returned too: it holds for any larger weight of the representation.
@@ -185,15 +186,19 @@ def _graphs(C: sp.csr_array, dense: float, threads: int) -> tuple[list[Graph], f
     while links < _LINKS[1] and len(graphs) < 8:
         eta *= _GROWTH
         graph, links = project(eta)
-        if links <= _LINKS[1]:
+        if links <= 2 * _LINKS[1]:
             graphs.append(graph)
     return graphs, dense
 
 
 def _count_clusters(problem: SubspaceClustering, graphs: list[Graph], seed: int) -> int:
-    """Return the number of clusters at the largest relative gap of all spectra."""
+    """Return the number of clusters at the largest relative gap of all spectra.
+
+    Graphs with more links than the range has count only if all have: they join what is near.
+    """
     best, count = -1.0, 2
-    for graph in graphs:
+    most = _LINKS[1] * len(problem.X)
+    for graph in [graph for graph in graphs if graph.affinity.nnz <= most] or graphs:
         found = spectral_embedding(
             graph.affinity,
             min_component=problem.min_component,
